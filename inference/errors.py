@@ -1,0 +1,51 @@
+"""What can go wrong, as one tree.
+
+Every message here is written for the person who caused the error: it says what happened, where, and
+what to do. Whatever helps a developer (a traceback, a file's path) goes to the log, never in here.
+
+    InferenceError
+    ├── RequestError        a request asks for something that makes no sense      -> HTTP 400
+    ├── NotFound            no such video or model                                -> HTTP 404
+    ├── PortInUse           a port that was asked for is taken                    -> exit status 2
+    ├── VideoError          a video cannot be opened or read on                   -> ends the run
+    ├── ModelError          a model cannot be loaded, or is not what is needed    -> ends the run
+    ├── FrameError          one frame cannot be predicted                         -> takes its frame's place
+    ├── WireError           bytes on a socket are no message of ours              -> dropped and counted
+    └── PipelineError       the pipeline itself cannot go on                      -> ends the run
+"""
+
+
+class InferenceError(Exception):
+    """Base of every error whose text may be shown to a user."""
+
+
+class RequestError(InferenceError):
+    """A request has a missing, malformed or impossible parameter."""
+
+
+class NotFound(InferenceError):
+    """A video or a model of that name is not in its folder."""
+
+
+class PortInUse(InferenceError):
+    """A port given on the command line is taken by another program."""
+
+
+class VideoError(InferenceError):
+    """A video cannot be opened, or cannot be read any further."""
+
+
+class ModelError(InferenceError):
+    """A model file cannot be loaded, or does not give what this program needs."""
+
+
+class FrameError(InferenceError):
+    """One frame cannot be predicted; the frames around it can."""
+
+
+class WireError(InferenceError):
+    """A message from a socket does not follow the wire format."""
+
+
+class PipelineError(InferenceError):
+    """The pipeline itself cannot go on (workers do not start, the producer is gone)."""
