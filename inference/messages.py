@@ -7,14 +7,17 @@ video's own pixels, with (0, 0) at the centre of the top left pixel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Union
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Frame = npt.NDArray[np.uint8]
 """A video frame: (height, width, channels) uint8; 1 channel is gray, 3 are red, green, blue."""
+
+
+
+# What a model is and does -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,273 @@ class PosePrediction:
     points: npt.NDArray[np.float64]
     values: npt.NDArray[np.float64]
     nodes: npt.NDArray[np.int64]
+
+
+# Pipeline to producer -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """Open a video and decode the first frames of a run; send none to a worker yet.
+
+    Frames `start` up to, not including, `stop` (None: the end). `image_width` is the width of the
+    JPEG that goes with each prediction, in px (None: the video's own).
+    """
+
+    run: str
+    path: str
+    model: str
+    start: int
+    stop: int | None
+    image_width: int | None
+    options: PoseOptions
+
+
+@dataclass(frozen=True)
+class BeginRun:
+    """The run's model is ready: its batches may go to the workers."""
+
+    run: str
+
+
+@dataclass(frozen=True)
+class CloseRun:
+    """Nobody watches any more: stop decoding and forget the run's frames."""
+
+    run: str
+
+
+@dataclass(frozen=True)
+class Credit:
+    """The viewer took `frames` more frames: so many slots of the run's window are free again."""
+
+    run: str
+    frames: int
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How many batches may be at the workers at once, over all runs."""
+
+    batches: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Every frame of the batch has its result: its frames need not be kept any longer."""
+
+    batch: int
+
+
+@dataclass(frozen=True)
+class Resend:
+    """A worker died with this batch: run these of its frames again (`alone`: each in its own batch)."""
+
+    batch: int
+    frames: tuple[int, ...]
+    alone: bool
+
+
+# Producer to pipeline -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The producer deals its batches at this address."""
+
+    address: str
+
+
+@dataclass(frozen=True)
+class BindFailed:
+    """The producer cannot have the port that it was given; its process ends."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run's video is open. Sizes in px; `fps` and `n_frames` are the container's claims."""
+
+    run: str
+    width: int
+    height: int
+    fps: float | None
+    n_frames: int | None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A batch of these frames went to a worker; nobody knows yet to which."""
+
+    batch: int
+    run: str
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class EndOfStream:
+    """The run's last frame was `end` - 1, counted while reading; `error` says what cut it short."""
+
+    run: str
+    end: int
+    error: str | None = None
+
+
+# Producer to worker -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Frames of one run for one model; `frames` are their indices, `images` their pixels.
+
+    `decode_ms` is what decoding each took, `decoded_at` when it was done (monotonic clock, s).
+    """
+
+    batch: int
+    run: str
+    model: str
+    options: PoseOptions
+    image_width: int | None
+    frames: tuple[int, ...]
+    decode_ms: tuple[float, ...]
+    decoded_at: tuple[float, ...]
+    images: tuple[Frame, ...]
+
+
+# Worker to collector ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Result:
+    """One frame's prediction and its picture. `batch_size` frames are in the batch in all."""
+
+    batch: int
+    batch_size: int
+    run: str
+    frame: int
+    prediction: PosePrediction
+    image: bytes
+    timing: dict[str, float]
+    decoded_at: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """One frame that could not be predicted, and why, in words for the viewer."""
+
+    batch: int
+    batch_size: int
+    run: str
+    frame: int
+    message: str
+
+
+# Pool to worker -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Load:
+    """Load a model and warm it up. `model` is its key, `kind` names the predictor to use."""
+
+    model: str
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Unload:
+    """Forget a model."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class Connect:
+    """Every model asked for so far is warm: take work from there, and send results there."""
+
+    work: str
+    results: str
+
+
+@dataclass(frozen=True)
+class Quit:
+    """End the process."""
+
+
+# Worker to pool -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Connected:
+    """The worker takes work."""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """The worker begins to load a model: said first, so that a death in the middle has a cause."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model is warm."""
+
+    model: str
+    info: ModelInfo
+
+
+@dataclass(frozen=True)
+class LoadFailed:
+    """A model cannot be loaded, and why, in words for the viewer."""
+
+    model: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The worker has taken this batch: if it dies now, the batch was in its hands."""
+
+    batch: int
+
+
+
+# Pipeline to viewer -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The first thing a viewer hears of a run that works."""
+
+    run: str
+    video_name: str
+    model_name: str
+    video: Opened
+    model: ModelInfo
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """What the viewer is waiting for: `state` is one word, `message` a sentence."""
+
+    state: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RunFailed:
+    """The run is over before its end, and why."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class RunDone:
+    """Every frame of the run was sent: `frames` of them, failed ones not counted."""
+
+    frames: int
+
+
+RunEvent = RunStarted | RunStatus | Result | Failed | RunFailed | RunDone

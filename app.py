@@ -1,0 +1,220 @@
+"""The web app: HTTP only. It knows neither tensors nor sockets.
+
+`create_app` is the factory; `main` reads the command line, starts the pipeline and serves until it is
+told to stop. The server is waitress, whose threads may each hold a stream: a slow viewer blocks its own
+thread alone, a small buffer a stream is all that it costs, and leaving is noticed between two writes.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata, resources
+from pathlib import Path
+
+import waitress
+from flask import Flask, Response, jsonify, render_template, request, send_file
+from flask.typing import ResponseReturnValue
+from waitress.server import BaseWSGIServer
+from werkzeug.exceptions import HTTPException
+
+from inference import __version__
+from inference.catalog import Catalog
+from inference.children import configure_log
+from inference.commandline import parse
+from inference.errors import InferenceError, NotFound, PortInUse, RequestError
+from inference.messages import RunDone, RunFailed
+from inference.pipeline import Pipeline, RunRequest
+from inference.query import DEFAULT_MODEL, parse_query
+from inference.settings import Settings
+from inference.sse import HEARTBEAT, event_of
+
+log = logging.getLogger(__name__)
+
+THREADS = 72
+"""Enough for dozens of streams and the requests beside them; an idle one costs next to nothing."""
+BUFFERED = 64 * 1024
+"""Bytes of a stream that may wait in the server; with the system's own buffer, all that is read ahead."""
+SEND_BUFFER = 256 * 1024
+LOOK = 0.2
+"""A silent stream looks this often (s) whether its viewer is still there."""
+
+
+def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
+    """The Flask app that serves one pipeline."""
+    app = Flask(__name__)
+    catalog = Catalog(settings.data, settings.models, settings.kinds)
+    _add_page(app, settings)
+    _add_stream(app, catalog, pipeline)
+    _add_state(app, pipeline)
+    _add_errors(app)
+
+    @app.get("/get_available_videos")
+    def get_available_videos() -> Response:
+        return jsonify(catalog.videos())
+
+    @app.get("/get_available_models")
+    def get_available_models() -> Response:
+        return jsonify(catalog.model_names())
+
+    return app
+
+
+def _add_page(app: Flask, settings: Settings) -> None:
+    plotly = str(resources.files("plotly") / "package_data" / "plotly.min.js")
+
+    @app.get("/")
+    def page() -> str:
+        return render_template(
+            "index.html",
+            version=__version__,
+            plotly_version=metadata.version("plotly"),
+            data_folder=_displayed(settings.data),
+            models_folder=_displayed(settings.models),
+            default_model=DEFAULT_MODEL,
+        )
+
+    @app.get("/plotly.min.js")
+    def plotly_script() -> Response:
+        return send_file(plotly, mimetype="text/javascript", max_age=365 * 24 * 3600)
+
+
+def _displayed(folder: Path) -> str:
+    """A folder as the page may name it: its own name, since a path would tell of the machine."""
+    return folder.resolve().name
+
+
+def _add_stream(app: Flask, catalog: Catalog, pipeline: Pipeline) -> None:
+    @app.get("/generate_predictions")
+    def generate_predictions() -> Response:
+        query = parse_query(request.args, request.headers.get("Last-Event-ID"))
+        wanted = RunRequest(
+            catalog.video(query.video_name),
+            catalog.model(query.model_name),
+            query.start,
+            query.stop,
+            query.width,
+            query.options,
+        )
+        gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+        stream = stream_events(pipeline, wanted, query.heartbeat, gone)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return Response(stream, mimetype="text/event-stream", headers=headers)
+
+
+def stream_events(
+    pipeline: Pipeline, wanted: RunRequest, heartbeat: float, gone: Callable[[], bool]
+) -> Iterator[bytes]:
+    """The server-sent events of one run; ends, and ends the run, once the viewer is `gone`."""
+    with pipeline.run(wanted) as run:
+        spoke = time.monotonic()
+        while not gone():
+            quiet = time.monotonic() - spoke
+            event = run.next(timeout=min(LOOK, max(0.0, heartbeat - quiet)))
+            if event is not None:
+                yield event_of(event)
+                run.delivered(event)
+            elif time.monotonic() - spoke >= heartbeat:
+                yield HEARTBEAT
+            else:
+                continue
+            spoke = time.monotonic()
+            if isinstance(event, RunDone | RunFailed):
+                return
+
+
+def _add_state(app: Flask, pipeline: Pipeline) -> None:
+    @app.get("/healthz")
+    def healthz() -> ResponseReturnValue:
+        health = pipeline.health()
+        return jsonify(vars(health)), 200 if health.status == "ready" else 503
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(pipeline.metrics.text(), mimetype="text/plain; version=0.0.4")
+
+
+def _add_errors(app: Flask) -> None:
+    @app.errorhandler(InferenceError)
+    def user_error(error: InferenceError) -> ResponseReturnValue:
+        status = {RequestError: 400, NotFound: 404}.get(type(error), 500)
+        return jsonify(error=str(error)), status
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> ResponseReturnValue:
+        return jsonify(error=error.description), error.code or 500
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> ResponseReturnValue:
+        log.exception("a request failed")
+        return jsonify(error="Something went wrong in the server; its log says what."), 500
+
+
+def main() -> int:
+    """Run the program; gives its exit status."""
+    settings = parse()
+    configure_log(settings.log_level)
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    try:
+        listener = _listen(settings.host, settings.port)
+        catalog = Catalog(settings.data, settings.models, settings.kinds)
+        first = [catalog.model(DEFAULT_MODEL)] if DEFAULT_MODEL in catalog.model_names() else []
+        with Pipeline(settings) as pipeline:
+            pipeline.start(first)
+            server = serve(create_app(settings, pipeline), listener)
+            print(f"Open {address_of(listener)} in a browser. Ctrl-C ends the program.", flush=True)
+            # A wait without end would keep some systems from handling the signal.
+            while not stop.wait(1):
+                pass
+            server.close()
+    except PortInUse as error:
+        print(f"app.py: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def serve(app: Flask, listener: socket.socket) -> BaseWSGIServer:
+    """Serve an app in a thread of its own; `close` of what is returned ends it."""
+    server = waitress.create_server(
+        app,
+        sockets=[listener],
+        threads=THREADS,
+        outbuf_high_watermark=BUFFERED,
+        # Noticing that a viewer left needs a read beside the running request.
+        channel_request_lookahead=1,
+        asyncore_use_poll=True,
+        clear_untrusted_proxy_headers=True,
+        ident=None,
+    )
+    threading.Thread(target=server.run, name="server", daemon=True).start()
+    return server
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortInUse(f"--port: port {port} at {host} cannot be used: {error.strerror}") from error
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address to open in a browser."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""A child process and the pipe to it. Spawned, never forked: TensorFlow does not survive a fork.
+
+A child ends by itself when its parent is gone, since its end of the pipe then reads the end of file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from inference.channels import Pipe
+from inference.errors import WireError
+
+log = logging.getLogger(__name__)
+_spawn = multiprocessing.get_context("spawn")
+
+
+class Child:
+    """A running child process; `main(connection, *arguments)` is what it does."""
+
+    def __init__(self, name: str, main: Callable[..., None], *arguments: Any) -> None:
+        ours, theirs = _spawn.Pipe()
+        self.pipe = Pipe(ours)
+        self.name = name
+        self._process = _spawn.Process(target=main, args=(theirs, *arguments), name=name, daemon=True)
+        with _ctrl_c_blocked():
+            self._process.start()
+        theirs.close()
+
+    @property
+    def sentinel(self) -> int:
+        """Becomes ready, for `multiprocessing.connection.wait`, when the process has ended."""
+        return self._process.sentinel
+
+    @property
+    def pid(self) -> int | None:
+        """The operating system's number of the process."""
+        return self._process.pid
+
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.is_alive()
+
+    def tell(self, message: Any) -> None:
+        """Send the child a message; nothing happens if it is dead, which its sentinel tells."""
+        with contextlib.suppress(OSError, ValueError):
+            self.pipe.send(message)
+
+    def news(self) -> Iterator[Any]:
+        """All that the child has said so far, also if it is dead by now."""
+        try:
+            while self.pipe.poll():
+                try:
+                    yield self.pipe.receive()
+                except WireError as error:
+                    log.warning("%s said something malformed: %s", self.name, error)
+        except (EOFError, OSError):
+            return
+
+    def epitaph(self) -> str:
+        """How the process ended, in words."""
+        self._process.join(1)
+        code = self._process.exitcode
+        if code is None or code >= 0:
+            return f"exit status {code}"
+        name = signal.Signals(-code).name if -code in signal.Signals.__members__.values() else str(-code)
+        hint = ", as when memory runs out" if -code == 9 else ""
+        return f"signal {name}{hint}"
+
+    def end(self, patience: float) -> None:
+        """Wait `patience` s for the process to end by itself, then make it end."""
+        self._process.join(patience)
+        if self._process.is_alive():
+            log.warning("%s does not end by itself and is killed", self.name)
+            self._process.kill()
+            self._process.join(1)
+        self.pipe.close()
+
+
+@contextlib.contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Children inherit it: Ctrl-C reaches the whole group, but only the parent is to act on it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

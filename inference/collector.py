@@ -1,0 +1,47 @@
+"""The result collector: takes what the workers send and hands it on, one message at a time.
+
+It runs as a thread of the web process, where its results are delivered. What is no result is dropped
+and counted; whatever the handler makes of a result, the loop goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from inference.errors import WireError
+from inference.messages import Failed, Result
+
+log = logging.getLogger(__name__)
+
+
+class Inlet(Protocol):
+    """Where results come from."""
+
+    def receive(self, timeout: float) -> Any | None:
+        """The next result, or None if none comes within `timeout` s."""
+
+
+def collect(
+    inlet: Inlet,
+    handle: Callable[[Result | Failed], None],
+    dropped: Callable[[], None],
+    stop: threading.Event,
+) -> None:
+    """Hand every result on until `stop` is set (noticed within 0.2 s)."""
+    while not stop.is_set():
+        try:
+            message = inlet.receive(timeout=0.2)
+        except WireError as error:
+            log.warning("dropped a message that is no result: %s", error)
+            dropped()
+            continue
+        if isinstance(message, Result | Failed):
+            try:
+                handle(message)
+            except Exception:
+                log.exception("a result of run %s could not be handled", message.run)
+        elif message is not None:
+            dropped()

@@ -1,0 +1,97 @@
+"""The command line: its flags, and from them the settings. Nothing is started here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from inference import __version__
+from inference.settings import Settings
+
+DESCRIPTION = "Watch a Keras model's predictions on a video in the browser, as they are computed."
+EPILOG = "Videos go into the data folder, models into the models folder; then open the address that is printed."
+
+
+def parse(arguments: Sequence[str] | None = None) -> Settings:
+    """Settings from the command line; exits with status 2 and one sentence if it makes no sense."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    for flag, folder in (("--data", given.data), ("--models", given.models)):
+        if not folder.is_dir():
+            parser.error(f"argument {flag}: there is no folder {folder}")
+    pipeline_ports = [given.producer_send_port, given.consumer_send_port]
+    ports = [port for port in (given.port, *pipeline_ports) if port]
+    if len(set(ports)) < len(ports):
+        parser.error("--port, -producer_send_port and -consumer_send_port need a port each")
+    return Settings(**vars(given))
+
+
+def _parser() -> argparse.ArgumentParser:
+    # The three flags with one dash are the ones that scripts out there use.
+    parser = argparse.ArgumentParser(
+        prog="app.py",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    defaults = Settings()
+    web = parser.add_argument_group("the page")
+    web.add_argument("--host", default=defaults.host, help="address to serve the page at")
+    web.add_argument("--port", type=_port, default=defaults.port, help="port to serve the page at")
+    files = parser.add_argument_group("folders")
+    files.add_argument("--data", type=Path, default=defaults.data, help="folder with the videos")
+    files.add_argument("--models", type=Path, default=defaults.models, help="folder with the models")
+    files.add_argument(
+        "--allow-model-code",
+        action="store_true",
+        default=False,
+        help="run code that a model file carries (Lambda layers); only for files that you trust",
+    )
+    pipeline = parser.add_argument_group("the pipeline")
+    for name, what in (
+        ("producer_send_port", "port at which the frame producer sends work to the workers (free one if left out)"),
+        ("consumer_send_port", "port to which the workers send results (free one if left out)"),
+    ):
+        pipeline.add_argument(*_spellings(name), dest=name, type=_port, default=None, metavar="PORT", help=what)
+    pipeline.add_argument(
+        *_spellings("n_servers"),
+        dest="n_servers",
+        type=_servers,
+        default=defaults.n_servers,
+        metavar="N",
+        help="number of inference worker processes",
+    )
+    other = parser.add_argument_group("other")
+    levels = ["debug", "info", "warning", "error"]
+    other.add_argument("--log-level", choices=levels, default="warning", help="how much is logged")
+    other.add_argument("--version", action="version", version=f"Interactive model inference {__version__}")
+    return parser
+
+
+def _spellings(name: str) -> list[str]:
+    dashed = name.replace("_", "-")
+    return list(dict.fromkeys([f"-{name}", f"--{name}", f"--{dashed}", f"-{dashed}"]))
+
+
+def _port(text: str) -> int:
+    port = _whole(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 0 (any free one) to 65535")
+    return port
+
+
+def _servers(text: str) -> int:
+    number = _whole(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError(f"{text} is no number of workers: 1 to 64")
+    return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None

@@ -1,0 +1,130 @@
+"""Who holds which frames: what was sent, claimed, answered, and what a death means. Pure.
+
+A batch is *sent* by the producer to no worker in particular, *claimed* by the worker that takes it,
+and *finished* when each of its frames has a result. These three are heard of over different
+channels, so in any order. When a worker dies, the frames it held are run again, and so are those
+that nobody has claimed yet, since they may have been in its queue: a duplicate is dropped later,
+a lost frame would stop its run.
+
+A frame that was held by `ALONE_AFTER` dying workers is run alone from then on, and if that worker
+dies too the frame is given up: only then is it sure which frame kills.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from inference.messages import Resend
+
+ALONE_AFTER = 3
+CLOSED_KEPT = 4096
+"""Finished batches that are remembered, to know late news of them; far more than are ever under way."""
+
+
+@dataclass
+class _Batch:
+    run: str | None = None
+    frames: tuple[int, ...] = ()
+    answered: set[int] = field(default_factory=set)
+    worker: int | None = None
+    sent_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a worker's death leaves to do: batches to run again, frames (run, index) to give up."""
+
+    resend: tuple[Resend, ...]
+    given_up: tuple[tuple[str, int], ...]
+
+
+class Ledger:
+    """The books of all batches between the producer and the collector."""
+
+    def __init__(self) -> None:
+        self._batches: dict[int, _Batch] = {}
+        self._closed: dict[int, None] = {}
+        self._deaths: dict[tuple[str, int], int] = {}
+
+    def sent(self, batch: int, run: str, frames: tuple[int, ...], now: float) -> None:
+        """The producer has sent a batch at the time `now` (s)."""
+        if batch not in self._closed:
+            entry = self._batches.setdefault(batch, _Batch())
+            entry.run, entry.frames, entry.sent_at = run, frames, now
+
+    def claimed(self, batch: int, worker: int) -> None:
+        """A worker has taken a batch."""
+        if batch not in self._closed:
+            self._batches.setdefault(batch, _Batch()).worker = worker
+
+    def answered(self, batch: int, batch_size: int, run: str, frame: int) -> bool:
+        """One frame of a batch has its result; True once it was the batch's last."""
+        self._deaths.pop((run, frame), None)
+        if batch in self._closed:
+            return False
+        entry = self._batches.setdefault(batch, _Batch(run=run))
+        entry.answered.add(frame)
+        if len(entry.answered) < batch_size:
+            return False
+        self._close(batch)
+        return True
+
+    def died(self, worker: int) -> Losses:
+        """A worker is dead: what has to be run again, and what has to be given up."""
+        resend: list[Resend] = []
+        given_up: list[tuple[str, int]] = []
+        for batch, entry in list(self._batches.items()):
+            if entry.worker not in (worker, None):
+                continue
+            if entry.run is None or not entry.frames:
+                entry.worker = None
+                continue
+            missing = tuple(frame for frame in entry.frames if frame not in entry.answered)
+            self._close(batch)
+            if entry.worker is None:
+                resend.append(Resend(batch, missing, alone=False))
+                continue
+            resend.append(self._run_again(batch, entry, missing, given_up))
+        return Losses(tuple(resend), tuple(given_up))
+
+    def _run_again(
+        self, batch: int, entry: _Batch, missing: tuple[int, ...], given_up: list[tuple[str, int]]
+    ) -> Resend:
+        assert entry.run is not None
+        was_alone = len(entry.frames) == 1
+        again = []
+        for frame in missing:
+            deaths = self._deaths.get((entry.run, frame), 0) + 1
+            self._deaths[entry.run, frame] = deaths
+            if deaths > ALONE_AFTER and was_alone:
+                given_up.append((entry.run, frame))
+                del self._deaths[entry.run, frame]
+            else:
+                again.append(frame)
+        worst = max((self._deaths[entry.run, frame] for frame in again), default=0)
+        return Resend(batch, tuple(again), alone=worst >= ALONE_AFTER)
+
+    def lost(self, before: float) -> tuple[Resend, ...]:
+        """Batches sent before that time (s) which nobody claimed: to be asked when all workers idle.
+
+        A worker that idles takes what is in its queue at once, so that such a batch is in no queue.
+        """
+        if any(entry.worker is not None for entry in self._batches.values()):
+            return ()
+        resend = []
+        for batch, entry in list(self._batches.items()):
+            if entry.run is not None and entry.frames and not entry.answered and entry.sent_at < before:
+                self._close(batch)
+                resend.append(Resend(batch, entry.frames, alone=False))
+        return tuple(resend)
+
+    def forget(self, run: str) -> None:
+        """A run is over: its frames' deaths count no longer; workers may still answer its batches."""
+        for key in [key for key in self._deaths if key[0] == run]:
+            del self._deaths[key]
+
+    def _close(self, batch: int) -> None:
+        del self._batches[batch]
+        self._closed[batch] = None
+        if len(self._closed) > CLOSED_KEPT:
+            del self._closed[next(iter(self._closed))]

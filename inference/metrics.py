@@ -1,0 +1,80 @@
+"""What /metrics shows: counters of the pipeline, in a registry of its own."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+
+from inference.messages import Failed, Result
+
+BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+class Source(Protocol):
+    """Where the figures that are asked for, not counted here, come from."""
+
+    @property
+    def active_runs(self) -> int:
+        """Number of runs that are not over."""
+
+    @property
+    def restarts(self) -> int:
+        """Number of workers that had to be replaced."""
+
+    @property
+    def ready_workers(self) -> int:
+        """Number of workers that take work."""
+
+
+class Metrics:
+    """The program's metrics in Prometheus' text format."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._registry = CollectorRegistry()
+        self._frames = Counter(
+            "inference_frames", "Frames that went to a viewer.", ["outcome"], registry=self._registry
+        )
+        for outcome in ("predicted", "failed"):
+            self._frames.labels(outcome)
+        self._dropped = Counter(
+            "inference_messages_dropped", "Messages that were none of ours.", registry=self._registry
+        )
+        self._stages = Histogram(
+            "inference_stage_seconds",
+            "Time a frame spent in each stage of its way.",
+            ["stage"],
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        runs = Gauge("inference_runs_active", "Runs that are not over.", registry=self._registry)
+        runs.set_function(lambda: source.active_runs)
+        workers = Gauge("inference_workers_ready", "Workers that take work.", registry=self._registry)
+        workers.set_function(lambda: source.ready_workers)
+        self._registry.register(self)  # type: ignore[arg-type]
+
+    def collect(self) -> list[CounterMetricFamily]:
+        """Counters that the pipeline itself keeps (prometheus-client's collector interface)."""
+        name, text = "inference_worker_restarts", "Workers that had to be replaced."
+        return [CounterMetricFamily(name, text, value=self._source.restarts)]
+
+    def frame(self, result: Result | Failed) -> None:
+        """Count one frame that is in order, with the times of its stages."""
+        if isinstance(result, Failed):
+            self._frames.labels("failed").inc()
+            return
+        self._frames.labels("predicted").inc()
+        for stage, ms in result.timing.items():
+            self._stages.labels(stage).observe(ms / 1000)
+        self._stages.labels("total").observe(max(0.0, time.monotonic() - result.decoded_at))
+
+    def dropped(self) -> None:
+        """Count one message that was none of ours."""
+        self._dropped.inc()
+
+    def text(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        return generate_latest(self._registry)

@@ -1,0 +1,436 @@
+"""The pipeline: the one owner of processes, channels and runs.
+
+It starts the producer, the workers and the collector once; every viewer gets a `Run` of them. Two
+threads carry the news here, one of results (the collector), one of everything else (the watcher);
+both work under one lock and only move words about: pixels never come through here, JPEGs do.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from multiprocessing import connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from inference.catalog import ModelFile
+from inference.channels import Receiver
+from inference.child import Child
+from inference.children import producer_main, worker_main
+from inference.collector import collect
+from inference.errors import PipelineError, PortInUse
+from inference.ledger import Ledger
+from inference.messages import (
+    BeginRun,
+    BindFailed,
+    Bound,
+    Capacity,
+    CloseRun,
+    Connect,
+    Credit,
+    EndOfStream,
+    Failed,
+    Finished,
+    Opened,
+    OpenRun,
+    PoseOptions,
+    Quit,
+    Result,
+    RunDone,
+    RunEvent,
+    RunFailed,
+    RunStarted,
+    RunStatus,
+    Sent,
+)
+from inference.metrics import Metrics
+from inference.ordering import Ordering
+from inference.pool import Model, Pool
+from inference.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BATCHES_PER_WORKER = 2
+"""One in the worker's hands and one on its way, so that it never waits for the wire."""
+TICK = 0.25
+"""The watcher looks at clocks this often (s)."""
+LOST_AFTER = 1.0
+"""A batch that nobody claimed for so long (s) while all workers idle was lost on the way."""
+START_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a viewer asks for: frames `start` to, not including, `stop` of a video, for one model."""
+
+    video: Path
+    model: ModelFile
+    start: int = 0
+    stop: int | None = None
+    image_width: int | None = None
+    options: PoseOptions = PoseOptions()
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the pipeline is: `workers` take work, `models` are ready."""
+
+    status: Literal["ready", "loading", "failed"]
+    reason: str
+    workers: int
+    models: list[str]
+
+
+class Run:
+    """One viewer's stream: take events with `next`, give each back with `delivered`, then close."""
+
+    def __init__(self, request: RunRequest, pipeline: Pipeline) -> None:
+        self.id = uuid.uuid4().hex
+        self.request = request
+        self.model: Model | None = None
+        self.video: Opened | None = None
+        self.begun = False
+        self.over = False
+        self.ordering: Ordering[Result | Failed] = Ordering(request.start)
+        self.frames = 0
+        self.error: str | None = None
+        self._pipeline = pipeline
+        self._events: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
+
+    def next(self, timeout: float) -> RunEvent | None:
+        """The run's next event, or None if there is none within `timeout` s."""
+        try:
+            return self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def delivered(self, event: RunEvent) -> None:
+        """Say that the viewer has this event: frees its slot in the window."""
+        if isinstance(event, Result | Failed):
+            self._pipeline.credit(self)
+
+    def close(self) -> None:
+        """End the run, whatever it is doing; its frames are forgotten."""
+        self._pipeline.close_run(self)
+
+    def put(self, event: RunEvent) -> None:
+        """Add an event for the viewer (for the pipeline alone)."""
+        self._events.put(event)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Pipeline:
+    """Producer, workers and collector; a context manager that ends them all."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics(self)
+        self._lock = threading.RLock()
+        self._runs: dict[str, Run] = {}
+        self._ledger = Ledger()
+        self._stop = threading.Event()
+        self._wake_out, self._wake_in = connection.Pipe(duplex=False)
+        self._threads: list[threading.Thread] = []
+        self._bound: str | None = None
+        self._all_connected = False
+        self._failure: str | None = None
+        self._pool = Pool(self._spawn_worker, settings.n_servers, settings.max_models, self)
+
+    # Lifetime ------------------------------------------------------------------------------------
+
+    def start(self, models: list[ModelFile]) -> None:
+        """Start everything; these models are loaded first. Returns once all ports are bound.
+
+        Raises PortInUse, which names the flag, and PipelineError.
+        """
+        try:
+            self._results = Receiver(port=self.settings.consumer_send_port)
+        except PortInUse as error:
+            raise _named(error, "-consumer_send_port") from error
+        self._producer = Child("producer", producer_main, self.settings)
+        try:
+            self._pool.start(models)
+            self._pool.connect(Connect(self._producer_address(), self._results.address))
+        except BaseException:
+            self._end_processes(0)
+            raise
+        for name, target in (("collector", self._collect), ("watcher", self._watch)):
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _spawn_worker(self, name: str) -> Child:
+        return Child(name, worker_main, self.settings)
+
+    def _producer_address(self) -> str:
+        deadline = time.monotonic() + START_PATIENCE
+        while time.monotonic() < deadline and self._producer.alive():
+            connection.wait([self._producer.pipe.connection], timeout=0.1)
+            for news in self._producer.news():
+                if isinstance(news, Bound):
+                    return news.address
+                if isinstance(news, BindFailed):
+                    raise _named(PortInUse(news.message), "-producer_send_port")
+        raise PipelineError("The frame producer does not start; the log says more.")
+
+    def close(self) -> None:
+        """End every run, thread and process, within about 3 s."""
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        with self._lock:
+            for run in list(self._runs.values()):
+                self._end_run(run, RunFailed("The program was stopped."))
+        self._wake_in.send_bytes(b".")
+        for thread in self._threads:
+            thread.join(1)
+        self._end_processes(1)
+        self._results.close()
+
+    def _end_processes(self, patience: float) -> None:
+        self._producer.tell(Quit())
+        self._pool.ask_to_end()
+        self._producer.end(patience)
+        self._pool.end(patience)
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # What viewers do -----------------------------------------------------------------------------
+
+    def run(self, request: RunRequest) -> Run:
+        """Begin a run. Its first events tell what it waits for, then RunStarted, then frames in order."""
+        run = Run(request, self)
+        with self._lock:
+            if self._stop.is_set() or self._failure:
+                run.put(RunFailed(self._failure or "The program is stopping."))
+                return run
+            self._runs[run.id] = run
+            run.model = self._pool.use(request.model)
+            self._producer.tell(
+                OpenRun(
+                    run.id,
+                    str(request.video),
+                    request.model.key,
+                    request.start,
+                    request.stop,
+                    request.image_width,
+                    request.options,
+                )
+            )
+            self.model_changed(run.model)
+        return run
+
+    def credit(self, run: Run) -> None:
+        """A viewer took a frame."""
+        with self._lock:
+            if run.id in self._runs:
+                self._producer.tell(Credit(run.id, 1))
+
+    def close_run(self, run: Run) -> None:
+        """A viewer is gone, or has seen the end."""
+        with self._lock:
+            self._forget(run)
+
+    def health(self) -> Health:
+        """How the pipeline is."""
+        with self._lock:
+            connected, models = self._pool.connected, self._pool.loaded_models()
+        total = self.settings.n_servers
+        if self._failure:
+            return Health("failed", self._failure, connected, models)
+        if not self._all_connected or not connected:
+            return Health("loading", f"{connected} of {total} workers are ready.", connected, models)
+        reason = "" if connected == total else f"{connected} of {total} workers are ready; others restart."
+        return Health("ready", reason, connected, models)
+
+    @property
+    def active_runs(self) -> int:
+        """Number of runs that are not over."""
+        return len(self._runs)
+
+    @property
+    def ready_workers(self) -> int:
+        """Number of workers that take work."""
+        return self._pool.connected
+
+    @property
+    def restarts(self) -> int:
+        """Number of workers that had to be replaced."""
+        return self._pool.restarts
+
+    def processes(self) -> dict[str, int | None]:
+        """Process id of every child by its name."""
+        with self._lock:
+            return {child.name: child.pid for child in [self._producer, *self._pool.children]}
+
+    # Results: the collector's thread ---------------------------------------------------------------
+
+    def _collect(self) -> None:
+        collect(self._results, self._on_result, self.metrics.dropped, self._stop)
+
+    def _on_result(self, result: Result | Failed) -> None:
+        with self._lock:
+            if self._ledger.answered(result.batch, result.batch_size, result.run, result.frame):
+                self._producer.tell(Finished(result.batch))
+            self._deliver(result)
+
+    def _deliver(self, result: Result | Failed) -> None:
+        run = self._runs.get(result.run)
+        if run is None or run.over:
+            return
+        for item in run.ordering.push(result.frame, result):
+            self.metrics.frame(item)
+            run.frames += isinstance(item, Result)
+            run.put(item)
+        self._finish_if_complete(run)
+
+    def _finish_if_complete(self, run: Run) -> None:
+        if run.begun and not run.over and run.ordering.complete:
+            end = RunDone(run.frames) if run.error is None else RunFailed(run.error)
+            self._end_run(run, end)
+
+    # Everything else: the watcher's thread ---------------------------------------------------------
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            with self._lock:
+                children = [self._producer, *self._pool.children]
+            waiting: list[Any] = [self._wake_out]
+            for child in children:
+                waiting += [child.pipe.connection, child.sentinel]
+            connection.wait(waiting, timeout=TICK)
+            try:
+                with self._lock:
+                    if not self._stop.is_set():
+                        self._look_around()
+            except Exception:
+                log.exception("the watcher stumbled")
+                time.sleep(TICK)
+
+    def _look_around(self) -> None:
+        alive = self._producer.alive()
+        for news in self._producer.news():
+            self._hear_producer(news)
+        self._pool.watch()
+        if not alive and not self._failure:
+            self.pool_failed(f"The frame producer died ({self._producer.epitaph()}); start the program again.")
+        for order in self._ledger.lost(time.monotonic() - LOST_AFTER):
+            log.warning("batch %d was lost on the way and is sent again", order.batch)
+            self._producer.tell(order)
+
+    def _hear_producer(self, news: Any) -> None:
+        match news:
+            case Sent(batch, run, frames):
+                self._ledger.sent(batch, run, frames, time.monotonic())
+            case Opened(run):
+                if run in self._runs:
+                    self._runs[run].video = news
+                    self._begin(self._runs[run])
+            case EndOfStream(name, end, error):
+                if name in self._runs:
+                    run = self._runs[name]
+                    run.ordering.finish(end)
+                    run.error = error
+                    if run.video is None:
+                        self._end_run(run, RunFailed(error or "The video could not be opened."))
+                    self._finish_if_complete(run)
+
+    def _begin(self, run: Run) -> None:
+        """Let the run's frames go to the workers, once its video is open and its model ready."""
+        model = run.model
+        if run.begun or run.over or run.video is None or model is None or model.info is None:
+            return
+        run.begun = True
+        run.put(RunStarted(run.id, run.request.video.name, model.file.name, run.video, model.info))
+        self._producer.tell(BeginRun(run.id))
+        self._finish_if_complete(run)
+
+    def _end_run(self, run: Run, event: RunEvent) -> None:
+        """Say a run's last word. Until the viewer closes it, nothing more is done for it."""
+        run.over = True
+        run.put(event)
+        self._forget(run)
+
+    def _forget(self, run: Run) -> None:
+        if self._runs.pop(run.id, None) is None:
+            return
+        run.over = True
+        self._ledger.forget(run.id)
+        self._producer.tell(CloseRun(run.id))
+        if run.model is not None:
+            self._pool.release(run.model)
+
+    # What the pool tells (in the watcher's thread, under the lock) -----------------------------------
+
+    def claimed(self, batch: int, worker: int) -> None:
+        """A worker has taken a batch."""
+        self._ledger.claimed(batch, worker)
+
+    def worker_connected(self) -> None:
+        """One more worker takes work."""
+        self._all_connected = self._all_connected or self._pool.connected == self.settings.n_servers
+        self._producer.tell(Capacity(self._pool.connected * BATCHES_PER_WORKER))
+
+    def worker_died(self, worker: int, how: str) -> None:
+        """Have run again what the dead worker held, and give up what kills one worker after another."""
+        self._producer.tell(Capacity(self._pool.connected * BATCHES_PER_WORKER))
+        losses = self._ledger.died(worker)
+        for order in losses.resend:
+            self._producer.tell(order)
+        for name, frame in losses.given_up:
+            message = f"Frame {frame} was given up: every worker process that predicted it died ({how})."
+            self._deliver(Failed(0, 1, name, frame, message))
+        for run in self._runs.values():
+            message = f"A worker process died ({how}) and is replaced; its frames are run again."
+            run.put(RunStatus("restarting", message))
+
+    def model_changed(self, model: Model) -> None:
+        """Tell the runs which wait for a model how far it is."""
+        for run in [run for run in self._runs.values() if run.model is model and not run.over]:
+            if model.state == "failed":
+                self._end_run(run, RunFailed(model.message))
+            elif model.state == "ready":
+                self._begin(run)
+            else:
+                run.put(self._waiting_for(model))
+
+    def _waiting_for(self, model: Model) -> RunStatus:
+        total, connected = self.settings.n_servers, self._pool.connected
+        if connected == 0:
+            return RunStatus("starting", f"Starting {_count(total, 'worker')} and loading {model.file.name}.")
+        ready = f"{model.ready_workers} of {total} ready" if total > 1 else "a few seconds"
+        return RunStatus("loading", f"Loading {model.file.name} into {_count(total, 'worker')} ({ready}).")
+
+    def pool_failed(self, reason: str) -> None:
+        """Nothing can be predicted any more: every run ends, and so does every new one."""
+        self._failure = reason
+        for run in list(self._runs.values()):
+            self._end_run(run, RunFailed(reason))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _named(error: PortInUse, flag: str) -> PortInUse:
+    return PortInUse(f"{flag}: {error}")
+
+

@@ -1,0 +1,302 @@
+"""The frame producer: decodes the runs' videos and deals batches of frames to the workers.
+
+One thread per run decodes, one takes orders, and the main thread does everything else: it alone
+owns the books and the sockets. Forward only; two credits bound what is under way: a run's window
+(given back when its viewer took a frame) and the workers' capacity (given back when a batch's
+results are in). A batch's frames are kept until then, so that they can be sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from inference.errors import VideoError
+from inference.messages import (
+    Batch,
+    BeginRun,
+    Capacity,
+    CloseRun,
+    Credit,
+    EndOfStream,
+    Finished,
+    Frame,
+    Opened,
+    OpenRun,
+    Quit,
+    Resend,
+    Sent,
+)
+from inference.video import Video
+
+log = logging.getLogger(__name__)
+
+
+class Orders(Protocol):
+    """Where the producer's orders come from and its news go to."""
+
+    def send(self, message: Any) -> None:
+        """Tell the pipeline something."""
+
+    def receive(self) -> Any:
+        """Wait for the next order; EOFError when there will be none."""
+
+
+class Outlet(Protocol):
+    """Where batches go."""
+
+    def send(self, message: Any, timeout: float) -> bool:
+        """Send a batch within `timeout` s; False if no worker takes it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much may be under way: frames in a batch, s to wait for it to fill, frames and bytes of a run."""
+
+    batch_size: int
+    batch_wait: float
+    window: int
+    window_bytes: int
+
+    def slots(self, frame_bytes: int) -> int:
+        """Frames of that size that one run may have between decoder and viewer."""
+        return min(self.window, max(2 * self.batch_size, self.window_bytes // max(1, frame_bytes)))
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One frame with its index, when it was decoded (monotonic s) and how long that took (ms)."""
+
+    index: int
+    image: Frame
+    at: float
+    ms: float
+
+
+class Decoder(threading.Thread):
+    """Reads one run's frames, each only once there is a free slot in the run's window."""
+
+    def __init__(self, order: OpenRun, limits: Limits, inbox: queue.SimpleQueue[Any]) -> None:
+        super().__init__(name=f"decoder-{order.run[:8]}", daemon=True)
+        self.slots = threading.Semaphore(0)
+        self.closed = False
+        self._order = order
+        self._limits = limits
+        self._inbox = inbox
+
+    def run(self) -> None:
+        """Decode to the end of the run, or until it is closed."""
+        end, error = self._order.start, None
+        try:
+            with Video(Path(self._order.path)) as video:
+                self._announce(video)
+                for frame in self._frames(video):
+                    self._inbox.put((self._order.run, frame))
+                    end = frame.index + 1
+        except VideoError as problem:
+            error = str(problem)
+        except Exception:
+            log.exception("decoding %s failed", self._order.path)
+            error = f"{Path(self._order.path).name} could not be decoded any further; the log says why."
+        if not self.closed:
+            self._inbox.put(EndOfStream(self._order.run, end, error))
+
+    def close(self) -> None:
+        """End the thread soon, whatever it waits for."""
+        self.closed = True
+        self.slots.release()
+
+    def _announce(self, video: Video) -> None:
+        run, size = self._order.run, (video.width, video.height)
+        for _ in range(self._limits.slots(video.frame_bytes)):
+            self.slots.release()
+        self._inbox.put(Opened(run, *size, video.fps, video.n_frames))
+
+    def _frames(self, video: Video) -> Any:
+        frames = video.frames(self._order.start, self._order.stop)
+        for index in _count(self._order.start):
+            self.slots.acquire()
+            if self.closed:
+                return
+            before = time.monotonic()
+            image = next(frames, None)
+            if image is None:
+                return
+            now = time.monotonic()
+            yield Decoded(index, image, now, (now - before) * 1000)
+
+
+def _count(start: int) -> Any:
+    while True:
+        yield start
+        start += 1
+
+
+@dataclass
+class _Run:
+    order: OpenRun
+    decoder: Decoder
+    begun: bool = False
+    ended: bool = False
+    fresh: deque[Decoded] = field(default_factory=deque)
+    again: deque[list[Decoded]] = field(default_factory=deque)
+
+    def ripe(self, limits: Limits, now: float) -> bool:
+        """Whether a batch can be made: full, or as full as it gets, or waiting long enough."""
+        if not self.begun:
+            return False
+        if self.again or len(self.fresh) >= limits.batch_size:
+            return True
+        return bool(self.fresh) and (self.ended or now - self.fresh[0].at >= limits.batch_wait)
+
+    def take(self, limits: Limits) -> list[Decoded]:
+        """The next batch's frames; those to be run again first, since the viewer waits for them."""
+        if self.again:
+            return self.again.popleft()
+        return [self.fresh.popleft() for _ in range(min(limits.batch_size, len(self.fresh)))]
+
+
+@dataclass(frozen=True)
+class _UnderWay:
+    run: str
+    frames: list[Decoded]
+
+
+class Producer:
+    """The books of the producer: runs in turn, batches under way, credit."""
+
+    def __init__(self, orders: Orders, outlet: Outlet, limits: Limits) -> None:
+        self._orders = orders
+        self._outlet = outlet
+        self._limits = limits
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._runs: dict[str, _Run] = {}
+        self._under_way: dict[int, _UnderWay] = {}
+        self._capacity = 0
+        self._next_batch = 1
+        self._quit = False
+
+    def loop(self) -> None:
+        """Work until told to quit or until the pipeline is gone."""
+        threading.Thread(target=self._take_orders, name="orders", daemon=True).start()
+        while not self._quit:
+            self._handle_all(self._patience())
+            while self._send_one():
+                self._handle_all(0)
+        for run in self._runs.values():
+            run.decoder.close()
+
+    def _take_orders(self) -> None:
+        try:
+            while True:
+                self._inbox.put(self._orders.receive())
+        except (EOFError, OSError):
+            self._inbox.put(Quit())
+
+    def _patience(self) -> float | None:
+        """How long nothing can be done unless something comes in (s; None: for ever)."""
+        waiting = [run.fresh[0].at for run in self._runs.values() if run.begun and run.fresh]
+        if not waiting or len(self._under_way) >= self._capacity:
+            return None
+        return max(0.0, min(waiting) + self._limits.batch_wait - time.monotonic())
+
+    def _handle_all(self, patience: float | None) -> None:
+        try:
+            self._handle(self._inbox.get(timeout=patience) if patience != 0 else self._inbox.get_nowait())
+            while True:
+                self._handle(self._inbox.get_nowait())
+        except queue.Empty:
+            pass
+
+    def _handle(self, item: Any) -> None:
+        match item:
+            case (str(run), Decoded() as frame):
+                if run in self._runs:
+                    self._runs[run].fresh.append(frame)
+            case Credit(run, frames):
+                if run in self._runs:
+                    for _ in range(frames):
+                        self._runs[run].decoder.slots.release()
+            case Finished(batch):
+                self._under_way.pop(batch, None)
+            case Capacity(batches):
+                self._capacity = batches
+            case Opened():
+                self._orders.send(item)
+            case EndOfStream(run):
+                if run in self._runs:
+                    self._runs[run].ended = True
+                self._orders.send(item)
+            case OpenRun(run):
+                decoder = Decoder(item, self._limits, self._inbox)
+                self._runs[run] = _Run(item, decoder)
+                decoder.start()
+            case BeginRun(run):
+                if run in self._runs:
+                    self._runs[run].begun = True
+            case CloseRun(run):
+                if run in self._runs:
+                    self._runs.pop(run).decoder.close()
+            case Resend():
+                self._run_again(item)
+            case Quit():
+                self._quit = True
+
+    def _run_again(self, order: Resend) -> None:
+        lost = self._under_way.pop(order.batch, None)
+        if lost is None or lost.run not in self._runs:
+            return
+        frames = [frame for frame in lost.frames if frame.index in order.frames]
+        again = self._runs[lost.run].again
+        if order.alone:
+            again.extend([frame] for frame in frames)
+        elif frames:
+            again.append(frames)
+
+    def _send_one(self) -> bool:
+        """Send one batch of the run whose turn it is; False if there is nothing to send or no room."""
+        if self._quit or len(self._under_way) >= self._capacity:
+            return False
+        now = time.monotonic()
+        name = next((name for name, run in self._runs.items() if run.ripe(self._limits, now)), None)
+        if name is None:
+            return False
+        run = self._runs.pop(name)
+        self._runs[name] = run  # last in line now: one batch each, in turn
+        frames = run.take(self._limits)
+        batch, self._next_batch = self._next_batch, self._next_batch + 1
+        self._under_way[batch] = _UnderWay(name, frames)
+        self._orders.send(Sent(batch, name, tuple(frame.index for frame in frames)))
+        message = _batch(batch, run.order, frames)
+        while not self._outlet.send(message, timeout=0.05):
+            # No worker takes anything at the moment; the order to quit must still be heard.
+            self._handle_all(0)
+            if self._quit or batch not in self._under_way or name not in self._runs:
+                self._under_way.pop(batch, None)
+                return False
+        return True
+
+
+def _batch(batch: int, order: OpenRun, frames: list[Decoded]) -> Batch:
+    return Batch(
+        batch,
+        order.run,
+        order.model,
+        order.options,
+        order.image_width,
+        frames=tuple(frame.index for frame in frames),
+        decode_ms=tuple(frame.ms for frame in frames),
+        decoded_at=tuple(frame.at for frame in frames),
+        images=tuple(frame.image for frame in frames),
+    )
+
+
+def produce(orders: Orders, outlet: Outlet, limits: Limits) -> None:
+    """Be the producer until told to quit."""
+    Producer(orders, outlet, limits).loop()

@@ -1,0 +1,73 @@
+"""The checked settings: everything that may be chosen, with its default, in one frozen dataclass.
+
+No command line in here (`commandline.py` fills it) and no behaviour but checks and derived values.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model: which files it lives in, and the dotted path of its predictor class.
+
+    The class is named, not imported, so that only a worker ever pays for what it needs.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    predictor: str
+
+
+KINDS = (Kind("pose", (".h5", ".hdf5", ".keras"), "inference.predictors.pose:PosePredictor"),)
+
+
+def available_cores() -> int:
+    """Number of processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_servers() -> int:
+    """Number of workers that suits this machine: one for every two cores, 4 at most.
+
+    The engine's own threads share a core pair better than two workers with a model each would,
+    and every worker holds its own copy of TensorFlow and of each model in memory.
+    """
+    return min(4, max(1, available_cores() // 2))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the program runs. Ports: None lets the system pick one; sizes in frames unless said."""
+
+    host: str = "127.0.0.1"
+    port: int = 5000
+    producer_send_port: int | None = None
+    consumer_send_port: int | None = None
+    n_servers: int = field(default_factory=default_servers)
+    data: Path = HERE / "data"
+    models: Path = HERE / "models"
+    log_level: str = "info"
+    allow_model_code: bool = False
+    kinds: tuple[Kind, ...] = KINDS
+    batch_size: int = 4
+    batch_wait: float = 0.02
+    """Longest time in s that a decoded frame waits for its batch to fill."""
+    window: int = 32
+    """Most frames of one run between the decoder and the viewer."""
+    window_bytes: int = 256 * 1024 * 1024
+    """The same in bytes of decoded pixels, for large frames; two batches are always allowed."""
+    max_models: int = 4
+    """Models that a worker keeps loaded; those in use are never dropped."""
+
+    @property
+    def threads_per_worker(self) -> int:
+        """Threads that one worker's engine may use, so that all workers together fit the cores."""
+        return max(1, available_cores() // self.n_servers)

@@ -1,0 +1,124 @@
+"""Videos: the only place that decodes them.
+
+Frames come as (height, width, channels) uint8, gray with one channel or RGB with three, numbered
+from 0. A video whose first frame has equal first and last channels is gray.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from inference.errors import VideoError
+from inference.messages import Frame
+
+SUFFIXES = frozenset(
+    ".3gp .asf .avi .divx .flv .m2ts .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+)
+"""File name endings (lower case) that the decoder reads."""
+
+# Workers need the cores: one thread decodes far faster than they predict.
+cv2.setNumThreads(1)
+
+
+class Video:
+    """An open video file; iterate over `frames`. Raises VideoError if it cannot be opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._name = path.name
+        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        found, first = self._capture.read() if self._capture.isOpened() else (False, None)
+        if not found:
+            self.close()
+            raise VideoError(_why_not(path))
+        self.height, self.width = first.shape[:2]
+        self._gray = bool((first[..., 0] == first[..., -1]).all())
+        self._first: np.ndarray | None = first
+        self.fps = _positive(self._capture.get(cv2.CAP_PROP_FPS))
+        claimed = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.n_frames = None if claimed is None else round(claimed)
+
+    def frames(self, start: int, stop: int | None) -> Iterator[Frame]:
+        """Frames `start` up to, not including, `stop` (None: the end), each read when asked for.
+
+        Ends early, without an error, where the video ends. Raises VideoError, which names the frame,
+        where the file breaks off before the length it promised.
+        """
+        if not self._seek(start):
+            return
+        index = start
+        while stop is None or index < stop:
+            frame = self._read()
+            if frame is None:
+                self._check_end(index)
+                return
+            yield self._channels(frame)
+            index += 1
+
+    def _seek(self, start: int) -> bool:
+        """Make `start` the next frame to be read; False if the video ends before it."""
+        if start == 0:
+            return True
+        self._first = None
+        # The count may be an estimate: what lies beyond its last frame is counted while reading.
+        known = 1 if self.n_frames is None else min(start, self.n_frames - 1)
+        if known > 1:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, known)
+        return all(self._capture.grab() for _ in range(max(1, known), start))
+
+    def _read(self) -> np.ndarray | None:
+        if self._first is not None:
+            frame, self._first = self._first, None
+            return frame
+        found, frame = self._capture.read()
+        return frame if found else None
+
+    def _channels(self, frame: np.ndarray) -> Frame:
+        if self._gray:
+            return np.ascontiguousarray(frame[..., :1])
+        return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+
+    def _check_end(self, index: int) -> None:
+        """Tell a file that is cut off from one whose frame count was an estimate: by its duration."""
+        if self.n_frames is None or self.fps is None or index >= self.n_frames:
+            return
+        last = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if last + 1.5 / self.fps < self.n_frames / self.fps:
+            raise VideoError(
+                f"{self._name} breaks off: frame {index} cannot be read, though the file promises "
+                f"{self.n_frames} frames. It may be cut off or damaged."
+            )
+
+    @property
+    def frame_bytes(self) -> int:
+        """Size of one decoded frame, in bytes."""
+        return self.height * self.width * (1 if self._gray else 3)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._capture.release()
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _positive(value: float) -> float | None:
+    return value if math.isfinite(value) and value > 0 else None
+
+
+def _why_not(path: Path) -> str:
+    if not path.is_file():
+        return f"{path.name} is not there any more."
+    if path.stat().st_size == 0:
+        return f"{path.name} is an empty file, not a video."
+    return f"{path.name} cannot be read as a video: it is none, is damaged, or is in a format that OpenCV does not decode."

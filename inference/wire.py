@@ -1,0 +1,144 @@
+"""Messages to bytes and back: a JSON header and, behind it, one raw part per array or byte string.
+
+Pure: no sockets. Nothing is ever unpickled; what does not fit the declared dataclasses is a WireError.
+`encode` and `decode` are each other's inverse. Part 0 is the header; an array stands in it as
+{"part": index, "dtype", "shape"}, a byte string as {"part": index}, a dataclass as {"@": name, ...}.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Union
+
+import numpy as np
+
+from inference import messages
+from inference.errors import WireError
+
+Buffer = bytes | bytearray | memoryview
+_DTYPES = ("uint8", "int64", "float32", "float64")
+_KINDS: dict[str, type] = {
+    name: kind for name, kind in vars(messages).items() if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+}
+
+
+def encode(message: Any) -> list[Buffer]:
+    """Encode a message of `messages.py` into parts; array parts are views, not copies."""
+    parts: list[Buffer] = [b""]
+    header = _pack(message, parts)
+    parts[0] = json.dumps(header, separators=(",", ":")).encode()
+    return parts
+
+
+def decode(parts: Sequence[Buffer]) -> Any:
+    """Decode parts into a message; its arrays are read-only views of the parts.
+
+    Raises WireError if the parts are no message of ours.
+    """
+    try:
+        header = json.loads(bytes(parts[0]))
+        if not isinstance(header, dict):
+            raise WireError("the header is no JSON object")
+        return _unpack(header, parts)
+    except WireError:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise WireError(f"malformed message: {error}") from error
+
+
+def _pack(value: Any, parts: list[Buffer]) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray):
+        contiguous = np.ascontiguousarray(value)
+        parts.append(contiguous.data.cast("B") if contiguous.size else b"")
+        return {"part": len(parts) - 1, "dtype": contiguous.dtype.name, "shape": list(value.shape)}
+    if isinstance(value, bytes | bytearray | memoryview):
+        parts.append(value)
+        return {"part": len(parts) - 1}
+    if isinstance(value, tuple | list):
+        return [_pack(item, parts) for item in value]
+    if isinstance(value, dict):
+        return {"dict": {str(key): _pack(item, parts) for key, item in value.items()}}
+    packed = {"@": type(value).__name__}
+    for name in _fields(type(value)):
+        packed[name] = _pack(getattr(value, name), parts)
+    return packed
+
+
+def _unpack(value: Any, parts: Sequence[Buffer]) -> Any:
+    if isinstance(value, list):
+        return tuple(_unpack(item, parts) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "@" in value:
+        return _unpack_dataclass(value, parts)
+    if "dict" in value:
+        return {key: _unpack(item, parts) for key, item in value["dict"].items()}
+    return _unpack_part(value, parts)
+
+
+def _unpack_dataclass(value: dict[str, Any], parts: Sequence[Buffer]) -> Any:
+    kind = _KINDS.get(value["@"])
+    if kind is None:
+        raise WireError(f"no message is called {value['@']!r}")
+    hints = _fields(kind)
+    if set(value) - {"@"} != set(hints):
+        raise WireError(f"{kind.__name__} has the fields {sorted(hints)}, not {sorted(set(value) - {'@'})}")
+    fields = {name: _unpack(value[name], parts) for name in hints}
+    for name, hint in hints.items():
+        if not _fits(fields[name], hint):
+            raise WireError(f"{kind.__name__}.{name} is no {hint}")
+    return kind(**fields)
+
+
+def _unpack_part(value: dict[str, Any], parts: Sequence[Buffer]) -> Any:
+    index = value["part"]
+    if not isinstance(index, int) or not 0 < index < len(parts):
+        raise WireError(f"the message has no part {index!r}")
+    part = parts[index]
+    if "dtype" not in value:
+        return bytes(part)
+    if value["dtype"] not in _DTYPES:
+        raise WireError(f"arrays of {value['dtype']!r} are not sent")
+    shape = [int(size) for size in value["shape"]]
+    if any(size < 0 for size in shape):
+        raise WireError(f"an array has no shape {shape}")
+    dtype = np.dtype(value["dtype"])
+    if math.prod(shape) * dtype.itemsize != len(part):
+        raise WireError(f"an array of {shape} {dtype} does not have {len(part)} bytes")
+    return np.frombuffer(part, dtype).reshape(shape)
+
+
+@lru_cache(maxsize=None)
+def _fields(kind: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a decoded value is of the declared type; items of tuples and dicts are checked too."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, argument) for argument in arguments)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if arguments[-1] is Ellipsis:
+            return all(_fits(item, arguments[0]) for item in value)
+        return len(value) == len(arguments) and all(map(_fits, value, arguments))
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
+    if origin is not None:
+        return isinstance(value, origin)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)

@@ -1,0 +1,234 @@
+"""An inference worker: takes batches, predicts, sends one result per frame.
+
+Two threads. One listens to the pool and loads models, so that a model being loaded for one run does
+not hold up the others; the main thread takes work only once it is told to connect, when the models
+asked for by then are warm. A frame that cannot be predicted fails alone, never its batch.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from inference.errors import FrameError, InferenceError, WireError
+from inference.jpeg import encode_jpeg
+from inference.messages import (
+    Batch,
+    Claimed,
+    Connect,
+    Connected,
+    Failed,
+    Load,
+    Loaded,
+    LoadFailed,
+    Loading,
+    Quit,
+    Result,
+    Unload,
+)
+from inference.predictors import Predictor
+
+log = logging.getLogger(__name__)
+
+SEND_PATIENCE = 0.5
+
+
+class Pool(Protocol):
+    """Where the worker's orders come from and its news go to."""
+
+    def send(self, message: Any) -> None:
+        """Tell the pool something."""
+
+    def receive(self) -> Any:
+        """Wait for the next order; EOFError when there will be none."""
+
+
+class Work(Protocol):
+    """Where batches come from."""
+
+    def receive(self, timeout: float) -> Any | None:
+        """The next batch, or None if none comes within `timeout` s."""
+
+
+class Results(Protocol):
+    """Where results go."""
+
+    def send(self, message: Any, timeout: float) -> bool:
+        """Send a result within `timeout` s; False if nobody takes it."""
+
+
+class Models:
+    """The loaded models, and those that could not be: filled by one thread, read by another."""
+
+    def __init__(self, make: Callable[[Load], Predictor], pool: Pool) -> None:
+        self._make = make
+        self._pool = pool
+        self._known: dict[str, Predictor | str] = {}
+        self._changed = threading.Condition()
+
+    def load(self, order: Load) -> None:
+        """Load and warm a model, and tell the pool how it went; nothing if it is known."""
+        if isinstance(self._known.get(order.model), str) or order.model not in self._known:
+            self._pool.send(Loading(order.model))
+            outcome = self._try(order)
+            with self._changed:
+                self._known[order.model] = outcome
+                self._changed.notify_all()
+            if isinstance(outcome, str):
+                self._pool.send(LoadFailed(order.model, outcome))
+            else:
+                self._pool.send(Loaded(order.model, outcome.info))
+
+    def _try(self, order: Load) -> Predictor | str:
+        try:
+            predictor = self._make(order)
+            predictor.setup()
+            return predictor
+        except InferenceError as error:
+            log.warning("%s cannot be loaded: %s", order.path, error)
+            return str(error)
+        except Exception as error:
+            log.exception("loading %s failed", order.path)
+            return f"The model could not be loaded ({type(error).__name__}); the log says why."
+
+    def unload(self, model: str) -> None:
+        """Forget a model; a batch of a run that is over may still ask for it, and is refused."""
+        with self._changed:
+            self._known[model] = "The model is not loaded any more."
+
+    def get(self, model: str) -> Predictor | str:
+        """The model's predictor, or why there is none; waits while it is still to be loaded."""
+        with self._changed:
+            self._changed.wait_for(lambda: model in self._known)
+            return self._known[model]
+
+
+def listen(
+    pool: Pool, models: Models, connect: Callable[[Connect], None], quit_now: Callable[[], None]
+) -> None:
+    """Follow the pool's orders until it says quit or is gone; then `quit_now` ends the process."""
+    try:
+        while True:
+            match pool.receive():
+                case Load() as order:
+                    models.load(order)
+                case Unload(model):
+                    models.unload(model)
+                case Connect() as order:
+                    connect(order)
+                case Quit():
+                    break
+    except (EOFError, OSError):
+        log.info("the pipeline is gone")
+    except Exception:
+        log.exception("the worker cannot follow its orders any more")
+    quit_now()
+
+
+def work(inbox: Work, outbox: Results, pool: Pool, models: Models) -> None:
+    """Predict batch after batch, for ever. To be called once connected."""
+    pool.send(Connected())
+    while True:
+        try:
+            batch = inbox.receive(timeout=3600)
+        except WireError as error:
+            log.warning("dropped a message that is no batch: %s", error)
+            continue
+        if isinstance(batch, Batch):
+            pool.send(Claimed(batch.batch))
+            for result in predict(batch, models.get(batch.model)):
+                while not outbox.send(result, SEND_PATIENCE):
+                    log.warning("nobody takes results")
+
+
+def predict(batch: Batch, predictor: Predictor | str) -> Iterator[Result | Failed]:
+    """Every frame's result, in the batch's order."""
+    began = time.monotonic()
+    failures: dict[int, str] = {}
+    outcomes: dict[int, Any] = {}
+    stages: dict[str, float] = {}
+    if isinstance(predictor, str):
+        failures = dict.fromkeys(range(len(batch.frames)), predictor)
+    else:
+        with _clock(stages, "preprocess"):
+            fed = _feed(batch, predictor, failures)
+        outcomes = _predict(batch, predictor, fed, failures)
+        stages |= getattr(predictor, "stages", {})
+    for position, frame in enumerate(batch.frames):
+        if position in failures:
+            yield Failed(batch.batch, len(batch.frames), batch.run, frame, failures[position])
+        else:
+            yield _result(batch, position, outcomes[position], began, stages)
+
+
+def _feed(batch: Batch, predictor: Predictor, failures: dict[int, str]) -> dict[int, Any]:
+    fed = {}
+    for position, image in enumerate(batch.images):
+        try:
+            fed[position] = predictor.feed(image)
+        except Exception as error:
+            failures[position] = _words(error, batch.frames[position])
+    return fed
+
+
+def _predict(
+    batch: Batch, predictor: Predictor, fed: dict[int, Any], failures: dict[int, str]
+) -> dict[int, Any]:
+    """Predictions by position: all frames together or, if that fails, each alone to find the bad ones."""
+    if not fed:
+        return {}
+    try:
+        return dict(zip(fed, predictor.predict(list(fed.values()), batch.options), strict=True))
+    except Exception as error:
+        if len(fed) == 1:
+            (position,) = fed
+            failures[position] = _words(error, batch.frames[position])
+            return {}
+        outcomes = {}
+        for position, one in fed.items():
+            outcomes |= _predict(batch, predictor, {position: one}, failures)
+        return outcomes
+
+
+def _words(error: Exception, frame: int) -> str:
+    if isinstance(error, FrameError):
+        return f"Frame {frame}: {error}"
+    log.error("frame %d failed", frame, exc_info=error)
+    return f"Frame {frame} could not be predicted ({type(error).__name__}); the log says why."
+
+
+def _result(batch: Batch, position: int, prediction: Any, began: float, stages: dict[str, float]) -> Result:
+    own: dict[str, float] = {}
+    with _clock(own, "jpeg"):
+        image = encode_jpeg(batch.images[position], batch.image_width)
+    share = len(batch.frames)
+    timing = {
+        "decode": batch.decode_ms[position],
+        "queue": (began - batch.decoded_at[position]) * 1000,
+        **{stage: ms / share for stage, ms in stages.items()},
+        **own,
+    }
+    return Result(
+        batch.batch,
+        share,
+        batch.run,
+        batch.frames[position],
+        prediction,
+        image,
+        {stage: round(ms, 3) for stage, ms in timing.items()},
+        batch.decoded_at[position],
+    )
+
+
+@contextmanager
+def _clock(stages: dict[str, float], stage: str) -> Iterator[None]:
+    before = time.monotonic()
+    yield
+    stages[stage] = (time.monotonic() - before) * 1000
+
+
+__all__: Sequence[str] = ["Models", "listen", "predict", "work"]

@@ -1,0 +1,141 @@
+"""Real predictors that run in real workers: one that reads a frame's number, and some that misbehave.
+
+Their model is a text file; its suffix chooses the predictor (see `KINDS`), its content says when to
+misbehave: `frame=N` at frame N, `once=PATH` only if there is no file of that name yet.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inference.errors import FrameError, ModelError
+from inference.messages import Frame, ModelInfo, PoseOptions, PosePrediction
+from inference.settings import Kind
+from tests.kit import barcode
+
+
+class ReadsNumber:
+    """Predicts one point, (the number that the frame carries, the pixel sum), in no time."""
+
+    info = ModelInfo(("number",))
+
+    def __init__(self, path: Path, *, threads: int, allow_model_code: bool) -> None:
+        text = path.read_text() if path.is_file() else ""
+        self.say = dict(item.split("=", 1) for item in text.split())
+        self.stages: dict[str, float] = {}
+
+    def setup(self) -> None:
+        """Nothing to load."""
+
+    def feed(self, raw: Frame) -> Any:
+        """The frame's number."""
+        return barcode.read(raw)
+
+    def predict(self, batch: Sequence[Any], options: PoseOptions) -> list[PosePrediction]:
+        """One point a frame."""
+        return [self._one(number) for number in batch]
+
+    def _one(self, number: int) -> PosePrediction:
+        return PosePrediction(np.array([[float(number), 0.0]]), np.ones(1), np.zeros(1, np.int64))
+
+    def due(self, batch: Sequence[Any]) -> bool:
+        """Whether it is time to misbehave."""
+        if int(self.say.get("frame", -1)) not in batch:
+            return False
+        once = self.say.get("once")
+        if once is not None:
+            try:
+                os.close(os.open(once, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return False
+        return True
+
+
+class KilledInPredict(ReadsNumber):
+    """Its process is killed when it predicts the frame."""
+
+    def predict(self, batch: Sequence[Any], options: PoseOptions) -> list[PosePrediction]:
+        """Die, as by `kill -9`, or predict."""
+        if self.due(batch):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict(batch, options)
+
+
+class KilledInSetup(ReadsNumber):
+    """Its process is killed while it loads."""
+
+    def setup(self) -> None:
+        """Die."""
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class FailsInSetup(ReadsNumber):
+    """Cannot be loaded."""
+
+    def setup(self) -> None:
+        """Say why."""
+        raise ModelError("This model is no model: a test wrote it.")
+
+
+class StumblesInSetup(ReadsNumber):
+    """Cannot be loaded, for a reason that no user understands."""
+
+    def setup(self) -> None:
+        """Raise something internal."""
+        raise RuntimeError("secret/internal/path exploded")
+
+
+class FailsInFeed(ReadsNumber):
+    """Refuses one frame."""
+
+    def feed(self, raw: Frame) -> Any:
+        """Refuse the frame, or read it."""
+        number = super().feed(raw)
+        if number == int(self.say["frame"]):
+            raise FrameError("it has the wrong colour")
+        return number
+
+
+class FailsInPredict(ReadsNumber):
+    """Cannot predict a batch with the frame in it."""
+
+    def predict(self, batch: Sequence[Any], options: PoseOptions) -> list[PosePrediction]:
+        """Fail as an engine does: with an error nobody foresaw."""
+        if int(self.say["frame"]) in batch:
+            raise RuntimeError("secret/internal/path exploded")
+        return super().predict(batch, options)
+
+
+class Slow(ReadsNumber):
+    """Takes `seconds` for a batch, and as long to load as `setup` says."""
+
+    def setup(self) -> None:
+        """Load slowly."""
+        time.sleep(float(self.say.get("setup", 0)))
+
+    def predict(self, batch: Sequence[Any], options: PoseOptions) -> list[PosePrediction]:
+        """Predict slowly."""
+        time.sleep(float(self.say.get("seconds", 0)))
+        return super().predict(batch, options)
+
+
+PREDICTORS = {
+    "number": ReadsNumber,
+    "killed_in_predict": KilledInPredict,
+    "killed_in_setup": KilledInSetup,
+    "fails_in_setup": FailsInSetup,
+    "stumbles_in_setup": StumblesInSetup,
+    "fails_in_feed": FailsInFeed,
+    "fails_in_predict": FailsInPredict,
+    "slow": Slow,
+}
+KINDS = tuple(
+    Kind(suffix, (f".{suffix}",), f"{__name__}:{predictor.__name__}") for suffix, predictor in PREDICTORS.items()
+)
