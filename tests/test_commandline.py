@@ -1,0 +1,58 @@
+"""The command line: old and new spellings, defaults, and one sentence for what makes no sense."""
+
+from pathlib import Path
+
+import pytest
+
+from inference.commandline import parse
+from inference.settings import HERE, default_servers
+
+
+def test_everything_has_a_default_that_does_not_depend_on_the_working_directory(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    settings = parse([])
+    assert (settings.host, settings.port, settings.n_servers) == ("127.0.0.1", 5000, default_servers())
+    assert (settings.producer_send_port, settings.consumer_send_port) == (None, None)
+    assert (settings.data, settings.models) == (HERE / "data", HERE / "models")
+
+
+@pytest.mark.parametrize("dash", ["-", "--"])
+@pytest.mark.parametrize("joint", ["_", "-"])
+def test_the_three_names_in_every_spelling(dash, joint):
+    flags = {"consumer_send_port": 5558, "producer_send_port": 5557, "n_servers": 2}
+    arguments = [part for name, value in flags.items() for part in (dash + name.replace("_", joint), str(value))]
+    settings = parse(arguments)
+    assert {name: getattr(settings, name) for name in flags} == flags
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--port", "70000"], "--port"),
+        (["-n_servers", "0"], "-n_servers"),
+        (["-n_servers", "two"], "-n_servers"),
+        (["-consumer_send_port", "x"], "-consumer_send_port"),
+        (["-consumer_send_port", "5557", "-producer_send_port", "5557"], "-producer_send_port"),
+        (["--data", "/no/such/folder"], "--data"),
+        (["--log-level", "loud"], "--log-level"),
+        (["--typo"], "--typo"),
+    ],
+)
+def test_what_makes_no_sense_is_status_2_and_names_the_flag(arguments, named, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse(arguments)
+    assert caught.value.code == 2
+    assert named in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_help_and_version_are_status_0(flag, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse([flag])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out
+
+
+def test_given_folders_are_used(tmp_path):
+    settings = parse(["--data", str(tmp_path), "--models", str(tmp_path)])
+    assert settings.data == settings.models == Path(tmp_path)

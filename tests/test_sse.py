@@ -1,0 +1,68 @@
+"""What a viewer reads is what the standard says, and JSON that every browser parses."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+from inference import messages as m
+from inference.sse import encode, event_of
+
+PREDICTION = m.PosePrediction(
+    np.array([[1.23456789, 2.0], [30.5, 4.0]]), np.array([0.98765432, 0.2]), np.array([1, 0])
+)
+VIDEO = m.Opened("run", 640, 480, 29.97, None)
+
+
+def parse(block: bytes):
+    fields = dict(line.split(": ", 1) for line in block.decode().strip().split("\n"))
+    return fields.get("event"), fields.get("id"), json.loads(fields["data"])
+
+
+def test_a_frame_is_an_unnamed_message_with_its_index_as_id():
+    event, id, data = parse(event_of(m.Result(1, 4, "run", 7, PREDICTION, b"jpeg", {"decode": 0.5}, 0.0)))
+    assert (event, id) == (None, "7")
+    assert data == {
+        "frame_idx": 7,
+        "img": "data:image/jpeg;base64," + base64.b64encode(b"jpeg").decode(),
+        "peak_points": [[1.2346, 2.0], [30.5, 4.0]],
+        "peak_vals": [0.987654, 0.2],
+        "peak_nodes": [1, 0],
+        "timing": {"decode": 0.5},
+    }
+
+
+START = {
+    "run_id": "run",
+    "video_name": "v.mp4",
+    "model_name": "m.h5",
+    "width": 640,
+    "height": 480,
+    "fps": 29.97,
+    "n_frames": None,
+    "nodes": ["a", "b"],
+    "edges": [[0, 1]],
+}
+EVENTS = [
+    (m.RunStarted("run", "v.mp4", "m.h5", VIDEO, m.ModelInfo(("a", "b"), ((0, 1),))), "start", None, START),
+    (m.RunStatus("loading", "Wait."), "status", None, {"state": "loading", "message": "Wait."}),
+    (m.Failed(1, 1, "run", 3, "bad"), "failure", "3", {"frame_idx": 3, "message": "bad"}),
+    (m.RunFailed("over\nand out"), "failure", None, {"frame_idx": None, "message": "over\nand out"}),
+    (m.RunDone(12), "done", None, {"frames": 12}),
+]
+
+
+@pytest.mark.parametrize(("event", "name", "id", "data"), EVENTS, ids=[row[1] for row in EVENTS])
+def test_every_other_event_has_a_name(event, name, id, data):
+    assert parse(event_of(event)) == (name, id, data)
+
+
+def test_an_event_is_one_block_whatever_its_text():
+    block = encode({"message": "a\n\nb\r\ndata: c"}, "failure")
+    assert block.count(b"\n\n") == 1 and block.endswith(b"\n\n") and b"\r" not in block
+
+
+def test_a_nan_never_reaches_a_browser():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode({"x": float("nan")})

@@ -1,0 +1,95 @@
+"""Messages to bytes and back: one table for both directions, and nothing else gets in."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference import messages as m
+from inference.errors import WireError
+from inference.wire import decode, encode
+
+GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
+PREDICTION = m.PosePrediction(np.array([[1.5, 2.25], [3.0, -0.5]]), np.array([0.9, 0.25]), np.array([0, 1]))
+NOTHING = m.PosePrediction(np.empty((0, 2)), np.empty(0), np.empty(0, np.int64))
+MESSAGES = [
+    m.OpenRun("r", "/data/ä.mp4", "m@1", 5, None, 320, m.PoseOptions(0.2, 0.05)),
+    m.OpenRun("r", "a.mp4", "m@1", 0, 9, None, m.PoseOptions()),
+    m.BeginRun("r"),
+    m.CloseRun("r"),
+    m.Credit("r", 3),
+    m.Resend(7, (4, 5), alone=True),
+    m.Opened("r", 384, 256, 29.97, None),
+    m.EndOfStream("r", 12, "it breaks off"),
+    m.Batch(1, "r", "m@1", m.PoseOptions(), None, (4, 5), (0.5, 1.0), (10.0, 11.0), (GRAY, GRAY[::-1])),
+    m.Result(1, 2, "r", 4, PREDICTION, b"\xff\xd8jpeg", {"decode": 0.5}, 10.0),
+    m.Result(1, 2, "r", 4, NOTHING, b"", {}, 10.0),
+    m.Failed(1, 2, "r", 4, "no"),
+    m.Load("m@1", "pose", "/models/m.h5"),
+    m.Loaded("m@1", m.ModelInfo(("head", "tail"), ((0, 1),))),
+    m.Connect("tcp://a", "tcp://b"),
+    m.Quit(),
+]
+
+
+def plain(value):
+    """A message as something that `==` can compare."""
+    if isinstance(value, np.ndarray):
+        return (str(value.dtype), value.shape, value.tolist())
+    if hasattr(value, "__dataclass_fields__"):
+        return (type(value), {name: plain(getattr(value, name)) for name in value.__dataclass_fields__})
+    return tuple(map(plain, value)) if isinstance(value, tuple) else value
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_decode_is_the_inverse_of_encode(message):
+    parts = [bytes(part) for part in encode(message)]
+    assert plain(decode(parts)) == plain(message)
+
+
+def test_pixels_are_not_copied_on_either_side():
+    frame = np.zeros((4, 5, 1), np.uint8)
+    parts = encode(m.Batch(1, "r", "m", m.PoseOptions(), None, (0,), (0.0,), (0.0,), (frame,)))
+    assert np.shares_memory(np.frombuffer(parts[1], np.uint8), frame)
+    assert np.shares_memory(decode(parts).images[0], frame)
+
+
+def header(**fields):
+    return json.dumps(fields).encode()
+
+
+CREDIT = {"@": "Credit", "run": "r", "frames": 1}
+MALFORMED = {
+    "no part": [],
+    "empty": [b""],
+    "no JSON": [b"\x80\x04K\x01."],
+    "no object": [b"[1]"],
+    "no class": [header(run="r")],
+    "unknown class": [header(**{"@": "Evil"})],
+    "class that is no message": [header(**{"@": "dataclass"})],
+    "a field missing": [header(**{"@": "Credit", "run": "r"})],
+    "a field too many": [header(**CREDIT, more=1)],
+    "text for a number": [header(**{**CREDIT, "frames": "1"})],
+    "a truth for a number": [header(**{**CREDIT, "frames": True})],
+    "list for a text": [header(**{**CREDIT, "run": ["r"]})],
+    "a part that is not there": [header(**{**CREDIT, "run": {"part": 1}})],
+    "the header as a part": [header(**{**CREDIT, "run": {"part": 0}})],
+    "array of objects": [header(**{**CREDIT, "run": {"part": 1, "dtype": "object", "shape": [1]}}), b"12345678"],
+    "array too short": [header(**{**CREDIT, "run": {"part": 1, "dtype": "uint8", "shape": [9]}}), b"1"],
+    "negative shape": [header(**{**CREDIT, "run": {"part": 1, "dtype": "uint8", "shape": [-1, -1]}}), b"1"],
+    "deep": [b"[" * 100_000],
+}
+
+
+@pytest.mark.parametrize("parts", MALFORMED.values(), ids=MALFORMED)
+def test_what_is_no_message_is_a_wire_error(parts):
+    with pytest.raises(WireError):
+        decode(parts)
+
+
+@given(st.lists(st.binary(max_size=200), max_size=4))
+def test_any_bytes_are_a_wire_error(parts):
+    with pytest.raises(WireError):
+        decode(parts)
