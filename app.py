@@ -25,9 +25,9 @@ from werkzeug.exceptions import HTTPException
 
 from inference import __version__
 from inference.catalog import Catalog
-from inference.children import configure_log
 from inference.commandline import parse
 from inference.errors import InferenceError, NotFound, PortInUse, RequestError
+from inference.logs import configure_log
 from inference.messages import RunDone, RunFailed
 from inference.pipeline import Pipeline, RunRequest
 from inference.query import DEFAULT_MODEL, parse_query

@@ -13,8 +13,11 @@ from pathlib import Path
 
 from inference.errors import NotFound
 from inference.settings import Kind
-from inference.video import SUFFIXES
 
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .asf .avi .divx .flv .m2ts .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+)
+"""File name endings (lower case) that the decoder reads."""
 SAVED_MODEL = "saved_model.pb"
 
 
@@ -68,7 +71,7 @@ class Catalog:
 
 
 def _is_video(entry: Path) -> bool:
-    return entry.suffix.lower() in SUFFIXES and entry.is_file()
+    return entry.suffix.lower() in VIDEO_SUFFIXES and entry.is_file()
 
 
 def _entries(folder: Path) -> Iterable[Path]:
@@ -99,7 +102,9 @@ def _files(folder: Path) -> list[Path]:
 def _signature(entry: Path) -> str:
     """Times and sizes of what a model is made of: its file or files, and the JSON file beside it."""
     parts = []
-    for file in sorted([entry, *_files(entry), entry.with_suffix(".json"), entry.parent / "training_config.json"]):
+    for file in sorted(
+        [entry, *_files(entry), entry.with_suffix(".json"), entry.parent / "training_config.json"]
+    ):
         try:
             status = file.stat()
             parts.append(f"{status.st_mtime_ns:x}-{status.st_size:x}")

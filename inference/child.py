@@ -1,15 +1,20 @@
 """A child process and the pipe to it. Spawned, never forked: TensorFlow does not survive a fork.
 
 A child ends by itself when its parent is gone, since its end of the pipe then reads the end of file.
+What it does is named by a dotted path, so that the parent need not import what only the child needs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+import sys
+import types
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from typing import Any
 
 from inference.channels import Pipe
@@ -20,14 +25,14 @@ _spawn = multiprocessing.get_context("spawn")
 
 
 class Child:
-    """A running child process; `main(connection, *arguments)` is what it does."""
+    """A running child process; it calls the function `main` ("module:name") with (connection, *arguments)."""
 
-    def __init__(self, name: str, main: Callable[..., None], *arguments: Any) -> None:
+    def __init__(self, name: str, main: str, *arguments: Any) -> None:
         ours, theirs = _spawn.Pipe()
         self.pipe = Pipe(ours)
         self.name = name
-        self._process = _spawn.Process(target=main, args=(theirs, *arguments), name=name, daemon=True)
-        with _ctrl_c_blocked():
+        self._process = _spawn.Process(target=_enter, args=(main, theirs, *arguments), name=name, daemon=True)
+        with _ctrl_c_blocked(), _main_left_out():
             self._process.start()
         theirs.close()
 
@@ -75,10 +80,26 @@ class Child:
         """Wait `patience` s for the process to end by itself, then make it end."""
         self._process.join(patience)
         if self._process.is_alive():
-            log.warning("%s does not end by itself and is killed", self.name)
+            log.info("%s does not end by itself and is killed", self.name)
             self._process.kill()
             self._process.join(1)
         self.pipe.close()
+
+
+def _enter(main: str, connection: Connection, *arguments: Any) -> None:
+    module, _, name = main.partition(":")
+    getattr(importlib.import_module(module), name)(connection, *arguments)
+
+
+@contextlib.contextmanager
+def _main_left_out() -> Iterator[None]:
+    """A spawned process imports its parent's main module: half a second for nothing that it needs."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import queue
 import threading
@@ -12,20 +11,12 @@ from pathlib import Path
 
 from inference.channels import Pipe, Receiver, Sender
 from inference.errors import PortInUse
+from inference.logs import configure_log
 from inference.messages import BindFailed, Bound, Connect, Load
 from inference.predictors import Predictor
 from inference.producer import Limits, produce
 from inference.settings import Settings
 from inference.worker import Models, listen, work
-
-log = logging.getLogger(__name__)
-
-
-def configure_log(level: str) -> None:
-    """Log to stderr, one line an event, with the process it comes from."""
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(processName)s %(levelname)s %(name)s: %(message)s"
-    )
 
 
 def producer_main(connection: Connection, settings: Settings) -> None:

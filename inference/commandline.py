@@ -10,7 +10,9 @@ from inference import __version__
 from inference.settings import Settings
 
 DESCRIPTION = "Watch a Keras model's predictions on a video in the browser, as they are computed."
-EPILOG = "Videos go into the data folder, models into the models folder; then open the address that is printed."
+EPILOG = (
+    "Videos go into the data folder, models into the models folder; then open the address that is printed."
+)
 
 
 def parse(arguments: Sequence[str] | None = None) -> Settings:
@@ -52,10 +54,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     pipeline = parser.add_argument_group("the pipeline")
     for name, what in (
-        ("producer_send_port", "port at which the frame producer sends work to the workers (free one if left out)"),
+        (
+            "producer_send_port",
+            "port at which the frame producer sends work to the workers (free one if left out)",
+        ),
         ("consumer_send_port", "port to which the workers send results (free one if left out)"),
     ):
-        pipeline.add_argument(*_spellings(name), dest=name, type=_port, default=None, metavar="PORT", help=what)
+        pipeline.add_argument(
+            *_spellings(name), dest=name, type=_port, default=None, metavar="PORT", help=what
+        )
     pipeline.add_argument(
         *_spellings("n_servers"),
         dest="n_servers",

@@ -16,7 +16,6 @@ Frame = npt.NDArray[np.uint8]
 """A video frame: (height, width, channels) uint8; 1 channel is gray, 3 are red, green, blue."""
 
 
-
 # What a model is and does -----------------------------------------------------------------------
 
 
@@ -273,7 +272,6 @@ class Claimed:
     """The worker has taken this batch: if it dies now, the batch was in its hands."""
 
     batch: int
-
 
 
 # Pipeline to viewer -------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from typing import Any, Literal
 from inference.catalog import ModelFile
 from inference.channels import Receiver
 from inference.child import Child
-from inference.children import producer_main, worker_main
 from inference.collector import collect
 from inference.errors import PipelineError, PortInUse
 from inference.ledger import Ledger
@@ -143,7 +142,8 @@ class Pipeline:
         self._stop = threading.Event()
         self._wake_out, self._wake_in = connection.Pipe(duplex=False)
         self._threads: list[threading.Thread] = []
-        self._bound: str | None = None
+        self._producer: Child | None = None
+        self._results: Receiver | None = None
         self._all_connected = False
         self._failure: str | None = None
         self._pool = Pool(self._spawn_worker, settings.n_servers, settings.max_models, self)
@@ -159,31 +159,23 @@ class Pipeline:
             self._results = Receiver(port=self.settings.consumer_send_port)
         except PortInUse as error:
             raise _named(error, "-consumer_send_port") from error
-        self._producer = Child("producer", producer_main, self.settings)
-        try:
-            self._pool.start(models)
-            self._pool.connect(Connect(self._producer_address(), self._results.address))
-        except BaseException:
-            self._end_processes(0)
-            raise
-        for name, target in (("collector", self._collect), ("watcher", self._watch)):
-            thread = threading.Thread(target=target, name=name, daemon=True)
+        self._producer = Child("producer", "inference.children:producer_main", self.settings)
+        self._pool.start(models)
+        self._pool.connect(Connect(_address_of(self._producer), self._results.address))
+        for name, target, argument in (
+            ("collector", self._collect, self._results),
+            ("watcher", self._watch, self._producer),
+        ):
+            thread = threading.Thread(target=target, args=(argument,), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def _spawn_worker(self, name: str) -> Child:
-        return Child(name, worker_main, self.settings)
+        return Child(name, "inference.children:worker_main", self.settings)
 
-    def _producer_address(self) -> str:
-        deadline = time.monotonic() + START_PATIENCE
-        while time.monotonic() < deadline and self._producer.alive():
-            connection.wait([self._producer.pipe.connection], timeout=0.1)
-            for news in self._producer.news():
-                if isinstance(news, Bound):
-                    return news.address
-                if isinstance(news, BindFailed):
-                    raise _named(PortInUse(news.message), "-producer_send_port")
-        raise PipelineError("The frame producer does not start; the log says more.")
+    def _tell_producer(self, order: Any) -> None:
+        if self._producer is not None:
+            self._producer.tell(order)
 
     def close(self) -> None:
         """End every run, thread and process, within about 3 s."""
@@ -196,14 +188,13 @@ class Pipeline:
         self._wake_in.send_bytes(b".")
         for thread in self._threads:
             thread.join(1)
-        self._end_processes(1)
-        self._results.close()
-
-    def _end_processes(self, patience: float) -> None:
-        self._producer.tell(Quit())
+        self._tell_producer(Quit())
         self._pool.ask_to_end()
-        self._producer.end(patience)
-        self._pool.end(patience)
+        self._pool.end(1)
+        if self._producer is not None:
+            self._producer.end(1)
+        if self._results is not None:
+            self._results.close()
 
     def __enter__(self) -> Pipeline:
         return self
@@ -224,7 +215,7 @@ class Pipeline:
                 return run
             self._runs[run.id] = run
             run.model = self._pool.use(request.model)
-            self._producer.tell(
+            self._tell_producer(
                 OpenRun(
                     run.id,
                     str(request.video),
@@ -242,7 +233,7 @@ class Pipeline:
         """A viewer took a frame."""
         with self._lock:
             if run.id in self._runs:
-                self._producer.tell(Credit(run.id, 1))
+                self._tell_producer(Credit(run.id, 1))
 
     def close_run(self, run: Run) -> None:
         """A viewer is gone, or has seen the end."""
@@ -279,17 +270,18 @@ class Pipeline:
     def processes(self) -> dict[str, int | None]:
         """Process id of every child by its name."""
         with self._lock:
-            return {child.name: child.pid for child in [self._producer, *self._pool.children]}
+            children = self._pool.children + ([self._producer] if self._producer else [])
+            return {child.name: child.pid for child in children}
 
     # Results: the collector's thread ---------------------------------------------------------------
 
-    def _collect(self) -> None:
-        collect(self._results, self._on_result, self.metrics.dropped, self._stop)
+    def _collect(self, results: Receiver) -> None:
+        collect(results, self._on_result, self.metrics.dropped, self._stop)
 
     def _on_result(self, result: Result | Failed) -> None:
         with self._lock:
             if self._ledger.answered(result.batch, result.batch_size, result.run, result.frame):
-                self._producer.tell(Finished(result.batch))
+                self._tell_producer(Finished(result.batch))
             self._deliver(result)
 
     def _deliver(self, result: Result | Failed) -> None:
@@ -309,10 +301,10 @@ class Pipeline:
 
     # Everything else: the watcher's thread ---------------------------------------------------------
 
-    def _watch(self) -> None:
+    def _watch(self, producer: Child) -> None:
         while not self._stop.is_set():
             with self._lock:
-                children = [self._producer, *self._pool.children]
+                children = [producer, *self._pool.children]
             waiting: list[Any] = [self._wake_out]
             for child in children:
                 waiting += [child.pipe.connection, child.sentinel]
@@ -320,21 +312,21 @@ class Pipeline:
             try:
                 with self._lock:
                     if not self._stop.is_set():
-                        self._look_around()
+                        self._look_around(producer)
             except Exception:
                 log.exception("the watcher stumbled")
                 time.sleep(TICK)
 
-    def _look_around(self) -> None:
-        alive = self._producer.alive()
-        for news in self._producer.news():
+    def _look_around(self, producer: Child) -> None:
+        alive = producer.alive()
+        for news in producer.news():
             self._hear_producer(news)
         self._pool.watch()
         if not alive and not self._failure:
-            self.pool_failed(f"The frame producer died ({self._producer.epitaph()}); start the program again.")
+            self.pool_failed(f"The frame producer died ({producer.epitaph()}); start the program again.")
         for order in self._ledger.lost(time.monotonic() - LOST_AFTER):
             log.warning("batch %d was lost on the way and is sent again", order.batch)
-            self._producer.tell(order)
+            self._tell_producer(order)
 
     def _hear_producer(self, news: Any) -> None:
         match news:
@@ -360,7 +352,7 @@ class Pipeline:
             return
         run.begun = True
         run.put(RunStarted(run.id, run.request.video.name, model.file.name, run.video, model.info))
-        self._producer.tell(BeginRun(run.id))
+        self._tell_producer(BeginRun(run.id))
         self._finish_if_complete(run)
 
     def _end_run(self, run: Run, event: RunEvent) -> None:
@@ -374,7 +366,7 @@ class Pipeline:
             return
         run.over = True
         self._ledger.forget(run.id)
-        self._producer.tell(CloseRun(run.id))
+        self._tell_producer(CloseRun(run.id))
         if run.model is not None:
             self._pool.release(run.model)
 
@@ -387,14 +379,14 @@ class Pipeline:
     def worker_connected(self) -> None:
         """One more worker takes work."""
         self._all_connected = self._all_connected or self._pool.connected == self.settings.n_servers
-        self._producer.tell(Capacity(self._pool.connected * BATCHES_PER_WORKER))
+        self._tell_producer(Capacity(self._pool.connected * BATCHES_PER_WORKER))
 
     def worker_died(self, worker: int, how: str) -> None:
         """Have run again what the dead worker held, and give up what kills one worker after another."""
-        self._producer.tell(Capacity(self._pool.connected * BATCHES_PER_WORKER))
+        self._tell_producer(Capacity(self._pool.connected * BATCHES_PER_WORKER))
         losses = self._ledger.died(worker)
         for order in losses.resend:
-            self._producer.tell(order)
+            self._tell_producer(order)
         for name, frame in losses.given_up:
             message = f"Frame {frame} was given up: every worker process that predicted it died ({how})."
             self._deliver(Failed(0, 1, name, frame, message))
@@ -426,11 +418,25 @@ class Pipeline:
             self._end_run(run, RunFailed(reason))
 
 
+def _address_of(producer: Child) -> str:
+    """Wait for the producer to say where it sends from."""
+    deadline = time.monotonic() + START_PATIENCE
+    while time.monotonic() < deadline:
+        connection.wait([producer.pipe.connection, producer.sentinel], timeout=START_PATIENCE)
+        alive = producer.alive()
+        for news in producer.news():
+            if isinstance(news, Bound):
+                return news.address
+            if isinstance(news, BindFailed):
+                raise _named(PortInUse(news.message), "-producer_send_port")
+        if not alive:
+            break
+    raise PipelineError("The frame producer does not start; the log says more.")
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _named(error: PortInUse, flag: str) -> PortInUse:
     return PortInUse(f"{flag}: {error}")
-
-

@@ -226,7 +226,7 @@ class Pool:
         if self._early_deaths >= STARTS:
             self._give_up(how)
         else:
-            delay = 0.0 if self._early_deaths == 0 else min(5.0, 0.25 * 2**self._early_deaths)
+            delay = 0.0 if self._early_deaths == 0 else min(5.0, 0.1 * 2**self._early_deaths)
             self._restart_at.append(time.monotonic() + delay)
         self._listener.worker_died(worker.number, how)
         for model in list(self._models.values()):

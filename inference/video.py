@@ -17,11 +17,6 @@ import numpy as np
 from inference.errors import VideoError
 from inference.messages import Frame
 
-SUFFIXES = frozenset(
-    ".3gp .asf .avi .divx .flv .m2ts .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
-)
-"""File name endings (lower case) that the decoder reads."""
-
 # Workers need the cores: one thread decodes far faster than they predict.
 cv2.setNumThreads(1)
 

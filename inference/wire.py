@@ -24,7 +24,9 @@ from inference.errors import WireError
 Buffer = bytes | bytearray | memoryview
 _DTYPES = ("uint8", "int64", "float32", "float64")
 _KINDS: dict[str, type] = {
-    name: kind for name, kind in vars(messages).items() if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+    name: kind
+    for name, kind in vars(messages).items()
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind)
 }
 
 

@@ -20,7 +20,9 @@ def test_everything_has_a_default_that_does_not_depend_on_the_working_directory(
 @pytest.mark.parametrize("joint", ["_", "-"])
 def test_the_three_names_in_every_spelling(dash, joint):
     flags = {"consumer_send_port": 5558, "producer_send_port": 5557, "n_servers": 2}
-    arguments = [part for name, value in flags.items() for part in (dash + name.replace("_", joint), str(value))]
+    arguments = [
+        part for name, value in flags.items() for part in (dash + name.replace("_", joint), str(value))
+    ]
     settings = parse(arguments)
     assert {name: getattr(settings, name) for name in flags} == flags
 

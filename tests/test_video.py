@@ -25,7 +25,8 @@ def test_what_the_container_says(numbered):
 
 
 @pytest.mark.parametrize(
-    ("start", "stop"), [(0, None), (0, 1), (1, 3), (37, 41), (89, None), (80, 500), (90, None), (5, 5), (500, None)]
+    ("start", "stop"),
+    [(0, None), (0, 1), (1, 3), (37, 41), (89, None), (80, 500), (90, None), (5, 5), (500, None)],
 )
 def test_every_frame_from_start_to_stop_once(numbered, start, stop):
     assert numbers(numbered, start, stop) == list(range(90))[start:stop]

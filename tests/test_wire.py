@@ -76,7 +76,10 @@ MALFORMED = {
     "list for a text": [header(**{**CREDIT, "run": ["r"]})],
     "a part that is not there": [header(**{**CREDIT, "run": {"part": 1}})],
     "the header as a part": [header(**{**CREDIT, "run": {"part": 0}})],
-    "array of objects": [header(**{**CREDIT, "run": {"part": 1, "dtype": "object", "shape": [1]}}), b"12345678"],
+    "array of objects": [
+        header(**{**CREDIT, "run": {"part": 1, "dtype": "object", "shape": [1]}}),
+        b"12345678",
+    ],
     "array too short": [header(**{**CREDIT, "run": {"part": 1, "dtype": "uint8", "shape": [9]}}), b"1"],
     "negative shape": [header(**{**CREDIT, "run": {"part": 1, "dtype": "uint8", "shape": [-1, -1]}}), b"1"],
     "deep": [b"[" * 100_000],

@@ -137,5 +137,6 @@ PREDICTORS = {
     "slow": Slow,
 }
 KINDS = tuple(
-    Kind(suffix, (f".{suffix}",), f"{__name__}:{predictor.__name__}") for suffix, predictor in PREDICTORS.items()
+    Kind(suffix, (f".{suffix}",), f"{__name__}:{predictor.__name__}")
+    for suffix, predictor in PREDICTORS.items()
 )

@@ -1,0 +1,88 @@
+"""A real pipeline with real processes, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from inference.catalog import Catalog
+from inference.messages import Failed, Result, RunDone, RunEvent, RunFailed, RunStarted
+from inference.pipeline import Pipeline, Run, RunRequest
+from inference.settings import Settings
+from tests.kit import barcode
+from tests.kit.predictors import KINDS
+
+PATIENCE = 60.0
+
+
+class Bench:
+    """A pipeline, its folders, and the moves that tests make with them."""
+
+    def __init__(self, pipeline: Pipeline, folder: Path) -> None:
+        self.pipeline = pipeline
+        self.folder = folder
+        self.catalog = Catalog(folder, folder, KINDS)
+
+    def model(self, name: str, text: str = "") -> str:
+        """Write a model of the kit; the suffix of its name says how it behaves."""
+        (self.folder / name).write_text(text)
+        return name
+
+    def video(self, name: str, count: int, **look: int) -> str:
+        """Write a video of numbered frames, unless it is there."""
+        if not (self.folder / name).exists():
+            barcode.write(self.folder / name, count, **look)
+        return name
+
+    def run(self, video: str, model: str = "m.number", **wanted: object) -> Run:
+        """Begin a run."""
+        return self.pipeline.run(RunRequest(self.catalog.video(video), self.catalog.model(model), **wanted))
+
+    def watch(self, run: Run, on_frame: Callable[[Result | Failed], None] = lambda _: None) -> list[RunEvent]:
+        """Take a run's events to its end, as a viewer that keeps up, and close it."""
+        events = []
+        with run:
+            while not events or not isinstance(events[-1], RunDone | RunFailed):
+                event = run.next(PATIENCE)
+                assert event is not None, f"nothing came for {PATIENCE} s after {events[-3:]}"
+                events.append(event)
+                run.delivered(event)
+                if isinstance(event, Result | Failed):
+                    on_frame(event)
+        return events
+
+
+def start(folder: Path, **settings: object) -> Pipeline:
+    """A pipeline over a folder that serves as data and models both."""
+    (folder / "m.number").write_text("")
+    wanted = {"data": folder, "models": folder, "kinds": KINDS, "n_servers": 2, **settings}
+    return Pipeline(Settings(**wanted))
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """The pipeline that most tests share: two workers."""
+    folder = tmp_path_factory.mktemp("bench")
+    with start(folder) as pipeline:
+        pipeline.start([Catalog(folder, folder, KINDS).model("m.number")])
+        yield Bench(pipeline, folder)
+
+
+def frames_of(events: list[RunEvent]) -> list[Result | Failed]:
+    """The frames among a run's events."""
+    return [event for event in events if isinstance(event, Result | Failed)]
+
+
+def check_every_frame_once(
+    events: list[RunEvent], start: int, stop: int, failed: tuple[int, ...] = ()
+) -> None:
+    """A run came as promised: one start, each frame once, in order, with its own pixels, one end."""
+    assert sum(isinstance(event, RunStarted) for event in events) == 1
+    frames = frames_of(events)
+    assert [event.frame for event in frames] == list(range(start, stop))
+    assert tuple(event.frame for event in frames if isinstance(event, Failed)) == failed
+    seen = [event for event in frames if isinstance(event, Result)]
+    assert [event.prediction.points[0, 0] for event in seen] == [event.frame for event in seen]
+    assert events[-1] == RunDone(len(seen))
