@@ -20,7 +20,6 @@ from pathlib import Path
 import waitress
 from flask import Flask, Response, jsonify, render_template, request, send_file
 from flask.typing import ResponseReturnValue
-from waitress.server import BaseWSGIServer
 from werkzeug.exceptions import HTTPException
 
 from inference import __version__
@@ -163,16 +162,18 @@ def main() -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     try:
-        listener = _listen(settings.host, settings.port)
+        listener = listen(settings.host, settings.port)
         catalog = Catalog(settings.data, settings.models, settings.kinds)
         first = [catalog.model(DEFAULT_MODEL)] if DEFAULT_MODEL in catalog.model_names() else []
         with Pipeline(settings) as pipeline:
             pipeline.start(first)
-            server = serve(create_app(settings, pipeline), listener)
+            server = Server(create_app(settings, pipeline), listener)
             print(f"Open {address_of(listener)} in a browser. Ctrl-C ends the program.", flush=True)
             # A wait without end would keep some systems from handling the signal.
             while not stop.wait(1):
                 pass
+            # First, since it ends every stream with a last word.
+            pipeline.close()
             server.close()
     except PortInUse as error:
         print(f"app.py: error: {error}", file=sys.stderr)
@@ -180,24 +181,32 @@ def main() -> int:
     return 0
 
 
-def serve(app: Flask, listener: socket.socket) -> BaseWSGIServer:
-    """Serve an app in a thread of its own; `close` of what is returned ends it."""
-    server = waitress.create_server(
-        app,
-        sockets=[listener],
-        threads=THREADS,
-        outbuf_high_watermark=BUFFERED,
-        # Noticing that a viewer left needs a read beside the running request.
-        channel_request_lookahead=1,
-        asyncore_use_poll=True,
-        clear_untrusted_proxy_headers=True,
-        ident=None,
-    )
-    threading.Thread(target=server.run, name="server", daemon=True).start()
-    return server
+class Server:
+    """The web server, in threads of its own, from its making until `close`."""
+
+    def __init__(self, app: Flask, listener: socket.socket) -> None:
+        self._server = waitress.create_server(
+            app,
+            sockets=[listener],
+            threads=THREADS,
+            outbuf_high_watermark=BUFFERED,
+            # Noticing that a viewer left needs a read beside the running request.
+            channel_request_lookahead=1,
+            asyncore_use_poll=True,
+            clear_untrusted_proxy_headers=True,
+            ident=None,
+        )
+        self._thread = threading.Thread(target=self._server.run, name="server", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more requests, and let those that run end within a second."""
+        self._server.task_dispatcher.shutdown(timeout=1)
+        self._server.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound for the server; PortInUse if the port cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

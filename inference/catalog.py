@@ -6,7 +6,6 @@ dots, slashes, encodings or null bytes leads out, and a link that leads out of t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,10 @@ from inference.errors import NotFound
 from inference.settings import Kind
 
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .asf .avi .divx .flv .m2ts .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+    (
+        *(".3gp", ".asf", ".avi", ".divx", ".flv", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv"),
+        *(".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"),
+    )
 )
 """File name endings (lower case) that the decoder reads."""
 SAVED_MODEL = "saved_model.pb"
@@ -78,7 +80,7 @@ def _entries(folder: Path) -> Iterable[Path]:
     """The folder's own entries: hidden ones and links that lead out of it are left out."""
     try:
         root = folder.resolve(strict=True)
-        names = os.listdir(root)
+        names = [entry.name for entry in root.iterdir()]
     except OSError:
         return []
     entries = [folder / name for name in names if not name.startswith(".")]

@@ -29,7 +29,7 @@ class Sender:
 
     def __init__(self, port: int | None = None, connect: str | None = None) -> None:
         """Bind to `port` (None: a free one) or, if an address is given, connect to it."""
-        self._socket = zmq.Context.instance().socket(zmq.PUSH)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
         # A PUSH without IMMEDIATE queues for a peer whose connection is not yet, or no longer, there.
         self._socket.setsockopt(zmq.IMMEDIATE, 1)
         self._socket.setsockopt(zmq.LINGER, 0)
@@ -63,7 +63,7 @@ class Receiver:
 
     def __init__(self, port: int | None = None, connect: str | None = None) -> None:
         """Bind to `port` (None: a free one) or, if an address is given, connect to it."""
-        self._socket = zmq.Context.instance().socket(zmq.PULL)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PULL)
         self.address = _attach(self._socket, zmq.RCVHWM, zmq.RCVBUF, port, connect)
 
     def receive(self, timeout: float) -> Any | None:

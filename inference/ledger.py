@@ -84,24 +84,27 @@ class Ledger:
             if entry.worker is None:
                 resend.append(Resend(batch, missing, alone=False))
                 continue
-            resend.append(self._run_again(batch, entry, missing, given_up))
+            resend.append(self._run_again(batch, entry.run, entry, missing, given_up))
         return Losses(tuple(resend), tuple(given_up))
 
     def _run_again(
-        self, batch: int, entry: _Batch, missing: tuple[int, ...], given_up: list[tuple[str, int]]
+        self,
+        batch: int,
+        run: str,
+        entry: _Batch,
+        missing: tuple[int, ...],
+        given_up: list[tuple[str, int]],
     ) -> Resend:
-        assert entry.run is not None
-        was_alone = len(entry.frames) == 1
+        """Blame each missing frame for the death; add the one that is sure to be at fault to `given_up`."""
         again = []
         for frame in missing:
-            deaths = self._deaths.get((entry.run, frame), 0) + 1
-            self._deaths[entry.run, frame] = deaths
-            if deaths > ALONE_AFTER and was_alone:
-                given_up.append((entry.run, frame))
-                del self._deaths[entry.run, frame]
+            self._deaths[run, frame] = self._deaths.get((run, frame), 0) + 1
+            if self._deaths[run, frame] > ALONE_AFTER and len(entry.frames) == 1:
+                given_up.append((run, frame))
+                del self._deaths[run, frame]
             else:
                 again.append(frame)
-        worst = max((self._deaths[entry.run, frame] for frame in again), default=0)
+        worst = max((self._deaths[run, frame] for frame in again), default=0)
         return Resend(batch, tuple(again), alone=worst >= ALONE_AFTER)
 
     def lost(self, before: float) -> tuple[Resend, ...]:

@@ -54,7 +54,7 @@ class Metrics:
         runs.set_function(lambda: source.active_runs)
         workers = Gauge("inference_workers_ready", "Workers that take work.", registry=self._registry)
         workers.set_function(lambda: source.ready_workers)
-        self._registry.register(self)  # type: ignore[arg-type]
+        self._registry.register(self)
 
     def collect(self) -> list[CounterMetricFamily]:
         """Counters that the pipeline itself keeps (prometheus-client's collector interface)."""

@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import connection
 from pathlib import Path
 from types import TracebackType
@@ -72,7 +72,7 @@ class RunRequest:
     start: int = 0
     stop: int | None = None
     image_width: int | None = None
-    options: PoseOptions = PoseOptions()
+    options: PoseOptions = field(default_factory=PoseOptions)
 
 
 @dataclass(frozen=True)
@@ -336,14 +336,16 @@ class Pipeline:
                 if run in self._runs:
                     self._runs[run].video = news
                     self._begin(self._runs[run])
-            case EndOfStream(name, end, error):
-                if name in self._runs:
-                    run = self._runs[name]
-                    run.ordering.finish(end)
-                    run.error = error
-                    if run.video is None:
-                        self._end_run(run, RunFailed(error or "The video could not be opened."))
-                    self._finish_if_complete(run)
+            case EndOfStream(run):
+                if run in self._runs:
+                    self._hear_end(self._runs[run], news)
+
+    def _hear_end(self, run: Run, news: EndOfStream) -> None:
+        run.ordering.finish(news.end)
+        run.error = news.error
+        if run.video is None:
+            self._end_run(run, RunFailed(news.error or "The video could not be opened."))
+        self._finish_if_complete(run)
 
     def _begin(self, run: Run) -> None:
         """Let the run's frames go to the workers, once its video is open and its model ready."""

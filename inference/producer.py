@@ -277,10 +277,13 @@ class Producer:
         while not self._outlet.send(message, timeout=0.05):
             # No worker takes anything at the moment; the order to quit must still be heard.
             self._handle_all(0)
-            if self._quit or batch not in self._under_way or name not in self._runs:
+            if not self._wanted(batch, name):
                 self._under_way.pop(batch, None)
                 return False
         return True
+
+    def _wanted(self, batch: int, run: str) -> bool:
+        return not self._quit and batch in self._under_way and run in self._runs
 
 
 def _batch(batch: int, order: OpenRun, frames: list[Decoded]) -> Batch:

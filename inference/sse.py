@@ -25,13 +25,13 @@ HEARTBEAT = b": \n\n"
 POINT_DIGITS, VALUE_DIGITS = 4, 6
 
 
-def encode(data: dict[str, Any], event: str | None = None, id: int | None = None) -> bytes:
-    """One event; without a name it is a plain message. Raises ValueError for a NaN in the data."""
+def encode(data: dict[str, Any], event: str | None = None, index: int | None = None) -> bytes:
+    """One event, with `index` as its id; without a name it is a plain message. A NaN is a ValueError."""
     lines = []
     if event is not None:
         lines.append(f"event: {event}")
-    if id is not None:
-        lines.append(f"id: {id}")
+    if index is not None:
+        lines.append(f"id: {index}")
     lines.append("data: " + json.dumps(data, separators=(",", ":"), allow_nan=False))
     return ("\n".join(lines) + "\n\n").encode()
 
@@ -40,7 +40,7 @@ def event_of(event: RunEvent) -> bytes:
     """The server-sent event that tells a viewer of a run's event."""
     match event:
         case Result():
-            return encode(_message(event), id=event.frame)
+            return encode(_message(event), index=event.frame)
         case RunStarted():
             return encode(_start(event), "start")
         case RunStatus(state, message):

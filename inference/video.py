@@ -10,12 +10,16 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from inference.errors import VideoError
 from inference.messages import Frame
+
+_Raw = npt.NDArray[Any]
 
 # Workers need the cores: one thread decodes far faster than they predict.
 cv2.setNumThreads(1)
@@ -27,13 +31,13 @@ class Video:
     def __init__(self, path: Path) -> None:
         self._name = path.name
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        found, first = self._capture.read() if self._capture.isOpened() else (False, None)
-        if not found:
+        first = self._grab_first()
+        if first is None:
             self.close()
             raise VideoError(_why_not(path))
         self.height, self.width = first.shape[:2]
         self._gray = bool((first[..., 0] == first[..., -1]).all())
-        self._first: np.ndarray | None = first
+        self._first: _Raw | None = first
         self.fps = _positive(self._capture.get(cv2.CAP_PROP_FPS))
         claimed = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.n_frames = None if claimed is None else round(claimed)
@@ -66,17 +70,18 @@ class Video:
             self._capture.set(cv2.CAP_PROP_POS_FRAMES, known)
         return all(self._capture.grab() for _ in range(max(1, known), start))
 
-    def _read(self) -> np.ndarray | None:
+    def _grab_first(self) -> _Raw | None:
+        return self._capture.read()[1] if self._capture.isOpened() else None
+
+    def _read(self) -> _Raw | None:
         if self._first is not None:
             frame, self._first = self._first, None
             return frame
-        found, frame = self._capture.read()
-        return frame if found else None
+        return self._capture.read()[1]
 
-    def _channels(self, frame: np.ndarray) -> Frame:
-        if self._gray:
-            return np.ascontiguousarray(frame[..., :1])
-        return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+    def _channels(self, frame: _Raw) -> Frame:
+        picture = frame[..., :1] if self._gray else cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        return np.ascontiguousarray(picture, np.uint8)
 
     def _check_end(self, index: int) -> None:
         """Tell a file that is cut off from one whose frame count was an estimate: by its duration."""
@@ -92,7 +97,8 @@ class Video:
     @property
     def frame_bytes(self) -> int:
         """Size of one decoded frame, in bytes."""
-        return self.height * self.width * (1 if self._gray else 3)
+        pixels: int = self.height * self.width
+        return pixels if self._gray else 3 * pixels
 
     def close(self) -> None:
         """Close the file."""
@@ -116,4 +122,7 @@ def _why_not(path: Path) -> str:
         return f"{path.name} is not there any more."
     if path.stat().st_size == 0:
         return f"{path.name} is an empty file, not a video."
-    return f"{path.name} cannot be read as a video: it is none, is damaged, or is in a format that OpenCV does not decode."
+    return (
+        f"{path.name} cannot be read as a video: it is none, is damaged, or is in a format that OpenCV "
+        "does not decode."
+    )

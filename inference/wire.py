@@ -13,7 +13,6 @@ import math
 import types
 import typing
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Union
 
 import numpy as np
@@ -118,10 +117,15 @@ def _unpack_part(value: dict[str, Any], parts: Sequence[Buffer]) -> Any:
     return np.frombuffer(part, dtype).reshape(shape)
 
 
-@lru_cache(maxsize=None)
-def _fields(kind: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+_FIELDS: dict[type, dict[str, Any]] = {}
+
+
+def _fields(kind: type[Any]) -> dict[str, Any]:
+    """Names and types of a dataclass's fields; looked up once, since that takes longer than a message."""
+    if kind not in _FIELDS:
+        hints = typing.get_type_hints(kind)
+        _FIELDS[kind] = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    return _FIELDS[kind]
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -157,7 +157,7 @@ def predict(batch: Batch, predictor: Predictor | str) -> Iterator[Result | Faile
         with _clock(stages, "preprocess"):
             fed = _feed(batch, predictor, failures)
         outcomes = _predict(batch, predictor, fed, failures)
-        stages |= getattr(predictor, "stages", {})
+        stages |= predictor.stages
     for position, frame in enumerate(batch.frames):
         if position in failures:
             yield Failed(batch.batch, len(batch.frames), batch.run, frame, failures[position])
@@ -188,7 +188,7 @@ def _predict(
             (position,) = fed
             failures[position] = _words(error, batch.frames[position])
             return {}
-        outcomes = {}
+        outcomes: dict[int, Any] = {}
         for position, one in fed.items():
             outcomes |= _predict(batch, predictor, {position: one}, failures)
         return outcomes

@@ -21,8 +21,8 @@ def parse(block: bytes):
 
 
 def test_a_frame_is_an_unnamed_message_with_its_index_as_id():
-    event, id, data = parse(event_of(m.Result(1, 4, "run", 7, PREDICTION, b"jpeg", {"decode": 0.5}, 0.0)))
-    assert (event, id) == (None, "7")
+    event, number, data = parse(event_of(m.Result(1, 4, "run", 7, PREDICTION, b"jpeg", {"decode": 0.5}, 0.0)))
+    assert (event, number) == (None, "7")
     assert data == {
         "frame_idx": 7,
         "img": "data:image/jpeg;base64," + base64.b64encode(b"jpeg").decode(),
@@ -53,9 +53,9 @@ EVENTS = [
 ]
 
 
-@pytest.mark.parametrize(("event", "name", "id", "data"), EVENTS, ids=[row[1] for row in EVENTS])
-def test_every_other_event_has_a_name(event, name, id, data):
-    assert parse(event_of(event)) == (name, id, data)
+@pytest.mark.parametrize(("event", "name", "number", "data"), EVENTS, ids=[row[1] for row in EVENTS])
+def test_every_other_event_has_a_name(event, name, number, data):
+    assert parse(event_of(event)) == (name, number, data)
 
 
 def test_an_event_is_one_block_whatever_its_text():

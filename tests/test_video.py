@@ -69,8 +69,7 @@ def test_a_file_that_is_cut_off_gives_all_it_has_and_then_says_where_it_broke(tm
     cut.write_bytes(whole[: len(whole) // 2])
     seen = []
     with Video(cut) as video, pytest.raises(VideoError) as caught:
-        for frame in video.frames(0, None):
-            seen.append(barcode.read(frame))
+        seen.extend(barcode.read(frame) for frame in video.frames(0, None))
     assert 30 < len(seen) < 60 and seen == list(range(len(seen)))
     assert f"frame {len(seen)} " in str(caught.value) and "90 frames" in str(caught.value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,13 +37,13 @@ class Bench:
             barcode.write(self.folder / name, count, **look)
         return name
 
-    def run(self, video: str, model: str = "m.number", **wanted: object) -> Run:
+    def run(self, video: str, model: str = "m.number", **wanted: Any) -> Run:
         """Begin a run."""
         return self.pipeline.run(RunRequest(self.catalog.video(video), self.catalog.model(model), **wanted))
 
     def watch(self, run: Run, on_frame: Callable[[Result | Failed], None] = lambda _: None) -> list[RunEvent]:
         """Take a run's events to its end, as a viewer that keeps up, and close it."""
-        events = []
+        events: list[RunEvent] = []
         with run:
             while not events or not isinstance(events[-1], RunDone | RunFailed):
                 event = run.next(PATIENCE)
@@ -54,10 +55,10 @@ class Bench:
         return events
 
 
-def start(folder: Path, **settings: object) -> Pipeline:
+def start(folder: Path, **settings: Any) -> Pipeline:
     """A pipeline over a folder that serves as data and models both."""
     (folder / "m.number").write_text("")
-    wanted = {"data": folder, "models": folder, "kinds": KINDS, "n_servers": 2, **settings}
+    wanted: dict[str, Any] = {"data": folder, "models": folder, "kinds": KINDS, "n_servers": 2, **settings}
     return Pipeline(Settings(**wanted))
 
 

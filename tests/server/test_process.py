@@ -1,0 +1,152 @@
+"""The program as its users start it: `python app.py`, as a process of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import psutil
+import pytest
+
+from inference.settings import HERE
+from tests.kit import barcode
+
+
+class Program:
+    """A running `python app.py`, which is ended with the test."""
+
+    def __init__(self, *arguments: str) -> None:
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "app.py"), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        self.greeting = self.process.stdout.readline()
+        self.address = next(iter(re.findall(r"http://\S+/", self.greeting)), None)
+        if self.address is not None:
+            assert httpx.get(self.address, timeout=10).status_code == 200
+        self.answered_after = time.monotonic() - began
+
+    def family(self) -> list[psutil.Process]:
+        """The process and all below it."""
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Starts the program on an empty folder, at a free port unless one is given."""
+    started = []
+
+    def start(*arguments):
+        folders = ["--data", str(tmp_path), "--models", str(tmp_path)]
+        port = [] if "--port" in arguments else ["--port", "0"]
+        started.append(Program(*folders, *port, *arguments))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            os.killpg(one.process.pid, signal.SIGKILL)
+        one.process.communicate()
+
+
+def wait_until_ready(address):
+    deadline = time.monotonic() + 60
+    while httpx.get(f"{address}healthz").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["starting", "ready"])
+def test_a_signal_ends_every_process_within_5_seconds_with_status_0(program, number, moment):
+    running = program("-n_servers", "2")
+    if moment == "ready":
+        wait_until_ready(running.address)
+    family = running.family()
+    assert len(family) >= 4
+    began = time.monotonic()
+    # To the whole group, as a terminal does on Ctrl-C.
+    os.killpg(running.process.pid, number) if number == signal.SIGINT else running.process.send_signal(number)
+    out, err = running.process.communicate(timeout=10)
+    assert time.monotonic() - began < 5
+    assert running.process.returncode == 0
+    assert (out, err) == ("", "")
+    assert not psutil.wait_procs(family, 1)[1]
+
+
+def test_a_stop_ends_streams_with_a_last_word(program, tmp_path):
+    (tmp_path / "best_model.h5").write_text("no model")
+    barcode.write(tmp_path / "a.avi", 5)
+    running = program("-n_servers", "1")
+    texts = []
+
+    def view():
+        query = {"video_name": "a.avi", "heartbeat": 0.2}
+        with httpx.stream("GET", f"{running.address}generate_predictions", params=query) as response:
+            texts.extend(response.iter_text())
+
+    viewer = threading.Thread(target=view)
+    viewer.start()
+    while "event: status" not in "".join(texts):
+        time.sleep(0.01)
+    running.process.terminate()
+    viewer.join(5)
+    assert not viewer.is_alive()
+    assert "event: failure" in "".join(texts)
+    assert running.process.wait(5) == 0
+
+
+def test_no_process_is_left_when_the_program_is_killed(program):
+    running = program("-n_servers", "2")
+    family = running.family()
+    running.process.kill()
+    assert not psutil.wait_procs(family, 10)[1]
+
+
+def test_the_page_answers_soon_and_the_web_process_has_no_tensorflow(program):
+    running = program()
+    assert running.answered_after < 4
+    wait_until_ready(running.address)
+    maps = [mapped.path for mapped in psutil.Process(running.process.pid).memory_maps()]
+    assert maps
+    assert not [path for path in maps if "tensorflow" in path]
+
+
+@pytest.mark.parametrize("flag", ["--port", "-producer_send_port", "-consumer_send_port"])
+def test_a_busy_port_is_one_line_that_names_port_and_flag_and_status_2(program, flag):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        running = program(flag, str(port))
+        out, err = running.process.communicate(timeout=20)
+    assert running.process.returncode == 2
+    assert (running.greeting, out) == ("", "")
+    assert len(err.splitlines()) == 1
+    assert flag in err
+    assert str(port) in err
+
+
+def test_two_programs_run_beside_each_other(program):
+    one, other = program("-n_servers", "1"), program("-n_servers", "1")
+    assert one.address != other.address
+    wait_until_ready(one.address)
+    wait_until_ready(other.address)
+
+
+def test_empty_folders_are_empty_lists(program):
+    running = program("-n_servers", "1")
+    for which in ("videos", "models"):
+        assert httpx.get(f"{running.address}get_available_{which}").json() == []
