@@ -155,8 +155,12 @@ def _add_errors(app: Flask) -> None:
 
 
 def main() -> int:
-    """Run the program; gives its exit status."""
-    settings = parse()
+    """Run the program as the command line says; gives its exit status."""
+    return run(parse())
+
+
+def run(settings: Settings) -> int:
+    """Run the program until it is told to stop; gives its exit status."""
     configure_log(settings.log_level)
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -54,8 +54,6 @@ from inference.settings import Settings
 
 log = logging.getLogger(__name__)
 
-BATCHES_PER_WORKER = 2
-"""One in the worker's hands and one on its way, so that it never waits for the wire."""
 TICK = 0.25
 """The watcher looks at clocks this often (s)."""
 LOST_AFTER = 1.0
@@ -160,8 +158,10 @@ class Pipeline:
         except PortInUse as error:
             raise _named(error, "-consumer_send_port") from error
         self._producer = Child("producer", "inference.children:producer_main", self.settings)
+        # Its address first: workers keep every core busy at their start.
+        connect = Connect(_address_of(self._producer), self._results.address)
         self._pool.start(models)
-        self._pool.connect(Connect(_address_of(self._producer), self._results.address))
+        self._pool.connect(connect)
         for name, target, argument in (
             ("collector", self._collect, self._results),
             ("watcher", self._watch, self._producer),
@@ -381,11 +381,11 @@ class Pipeline:
     def worker_connected(self) -> None:
         """One more worker takes work."""
         self._all_connected = self._all_connected or self._pool.connected == self.settings.n_servers
-        self._tell_producer(Capacity(self._pool.connected * BATCHES_PER_WORKER))
+        self._tell_producer(Capacity(self._pool.connected * self.settings.batches_per_worker))
 
     def worker_died(self, worker: int, how: str) -> None:
         """Have run again what the dead worker held, and give up what kills one worker after another."""
-        self._tell_producer(Capacity(self._pool.connected * BATCHES_PER_WORKER))
+        self._tell_producer(Capacity(self._pool.connected * self.settings.batches_per_worker))
         losses = self._ledger.died(worker)
         for order in losses.resend:
             self._tell_producer(order)

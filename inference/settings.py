@@ -16,15 +16,24 @@ HERE = Path(__file__).resolve().parent.parent
 class Kind:
     """A kind of model: which files it lives in, and the dotted path of its predictor class.
 
-    The class is named, not imported, so that only a worker ever pays for what it needs.
+    Class and library are named, not imported, so that only a worker ever pays for what they need. The
+    library is what takes long to import: a worker does it before its first model is asked for.
     """
 
     name: str
     suffixes: tuple[str, ...]
     predictor: str
+    library: str | None = None
 
 
-KINDS = (Kind("pose", (".h5", ".hdf5", ".keras"), "inference.predictors.pose:PosePredictor"),)
+KINDS = (
+    Kind(
+        "pose",
+        (".h5", ".hdf5", ".keras"),
+        "inference.predictors.pose:PosePredictor",
+        library="inference.engines.tensorflow",
+    ),
+)
 
 
 def available_cores() -> int:
@@ -60,12 +69,21 @@ class Settings:
     batch_size: int = 4
     batch_wait: float = 0.02
     """Longest time in s that a decoded frame waits for its batch to fill."""
-    window: int = 32
-    """Most frames of one run between the decoder and the viewer."""
+    batches_per_worker: int = 2
+    """One in the worker's hands and one on its way, so that it never waits for the wire."""
     window_bytes: int = 256 * 1024 * 1024
-    """The same in bytes of decoded pixels, for large frames; two batches are always allowed."""
+    """Bytes of decoded pixels that a run's window may hold; two batches are always allowed."""
     max_models: int = 4
     """Models that a worker keeps loaded; those in use are never dropped."""
+
+    @property
+    def window(self) -> int:
+        """Most frames of one run between the decoder and the viewer.
+
+        As many as keep every worker busy, and a batch each being decoded and being delivered: more
+        would only make the viewer wait longer for a frame that is decoded already.
+        """
+        return self.batch_size * (self.batches_per_worker * self.n_servers + 2)
 
     @property
     def threads_per_worker(self) -> int:

@@ -1,16 +1,18 @@
 """An inference worker: takes batches, predicts, sends one result per frame.
 
-Two threads. One listens to the pool and loads models, so that a model being loaded for one run does
-not hold up the others; the main thread takes work only once it is told to connect, when the models
-asked for by then are warm. A frame that cannot be predicted fails alone, never its batch.
+Three threads. One listens to the pool, so that the order to quit is heard whatever else goes on; one
+loads models, so that a model being loaded for one run does not hold up the others; the main thread takes
+work, and only once it is told to connect, when the models asked for by then are warm. A frame that cannot
+be predicted fails alone, never its batch.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -107,26 +109,28 @@ class Models:
             return self._known[model]
 
 
-def listen(
-    pool: Pool, models: Models, connect: Callable[[Connect], None], quit_now: Callable[[], None]
-) -> None:
-    """Follow the pool's orders until it says quit or is gone; then `quit_now` ends the process."""
+def listen(pool: Pool, orders: queue.SimpleQueue[Any], quit_now: Callable[[], None]) -> None:
+    """Pass the pool's orders on until it says quit or is gone; then `quit_now` ends the process."""
     try:
-        while True:
-            match pool.receive():
-                case Load() as order:
-                    models.load(order)
-                case Unload(model):
-                    models.unload(model)
-                case Connect() as order:
-                    connect(order)
-                case Quit():
-                    break
+        while not isinstance(order := pool.receive(), Quit):
+            orders.put(order)
     except (EOFError, OSError):
         log.info("the pipeline is gone")
     except Exception:
         log.exception("the worker cannot follow its orders any more")
     quit_now()
+
+
+def follow(orders: queue.SimpleQueue[Any], models: Models, connect: Callable[[Connect], None]) -> None:
+    """Load and unload models as told, for ever; connect when told, with what was loaded before."""
+    while True:
+        match orders.get():
+            case Load() as order:
+                models.load(order)
+            case Unload(model):
+                models.unload(model)
+            case Connect() as order:
+                connect(order)
 
 
 def work(inbox: Work, outbox: Results, pool: Pool, models: Models) -> None:
@@ -229,6 +233,3 @@ def _clock(stages: dict[str, float], stage: str) -> Iterator[None]:
     before = time.monotonic()
     yield
     stages[stage] = (time.monotonic() - before) * 1000
-
-
-__all__: Sequence[str] = ["Models", "listen", "predict", "work"]

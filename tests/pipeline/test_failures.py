@@ -9,6 +9,7 @@ import pytest
 
 from inference.errors import PortInUse
 from inference.messages import Failed, RunFailed, RunStarted, RunStatus
+from tests.kit.waiting import wait_until_gone
 from tests.pipeline.conftest import Bench, check_every_frame_once, frames_of, start
 
 
@@ -102,8 +103,8 @@ def test_a_busy_port_names_its_flag_and_leaves_no_process(tmp_path, flag):
         port = taken.getsockname()[1]
         with start(tmp_path, **{flag: port}) as pipeline, pytest.raises(PortInUse, match=f"-{flag}.* {port}"):
             pipeline.start([])
-    _, alive = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, 5)
-    assert not [process for process in alive if "spawn_main" in " ".join(process.cmdline())]
+    started = set(psutil.Process().children(recursive=True)) - before
+    wait_until_gone([process for process in started if "spawn_main" in " ".join(process.cmdline())], 5)
 
 
 def test_given_ports_are_used_exactly(tmp_path):
@@ -133,4 +134,4 @@ def test_closing_ends_every_run_and_process(tmp_path):
     while (event := run.next(0)) is not None:
         events.append(event)
     assert isinstance(events[-1], RunFailed)
-    assert not psutil.wait_procs(processes, 5)[1]
+    wait_until_gone(processes, 5)

@@ -2,7 +2,7 @@
 
 from inference.child import Child
 from inference.pool import STARTS, Pool
-from tests.pipeline.test_runs import wait_until
+from tests.kit.waiting import wait_until
 
 
 class Recorder:

@@ -10,16 +10,8 @@ import pytest
 
 from inference.messages import Result, RunDone, RunFailed, RunStarted, RunStatus
 from tests.kit import barcode
+from tests.kit.waiting import wait_until
 from tests.pipeline.conftest import check_every_frame_once, frames_of
-
-
-def wait_until(condition, patience):
-    """Wait for a condition; gives how long it took (s)."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < patience, "it did not come true in time"
-        time.sleep(0.01)
-    return time.monotonic() - began
 
 
 def reads(bench, video):

@@ -15,6 +15,7 @@ import pytest
 
 from inference.settings import HERE
 from tests.kit import barcode
+from tests.kit.waiting import wait_until, wait_until_gone
 
 
 class Program:
@@ -62,10 +63,7 @@ def program(tmp_path):
 
 
 def wait_until_ready(address):
-    deadline = time.monotonic() + 60
-    while httpx.get(f"{address}healthz").status_code != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: httpx.get(f"{address}healthz").status_code == 200, 60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -83,7 +81,7 @@ def test_a_signal_ends_every_process_within_5_seconds_with_status_0(program, num
     assert time.monotonic() - began < 5
     assert running.process.returncode == 0
     assert (out, err) == ("", "")
-    assert not psutil.wait_procs(family, 1)[1]
+    wait_until_gone(family, 1)
 
 
 def test_a_stop_ends_streams_with_a_last_word(program, tmp_path):
@@ -99,8 +97,7 @@ def test_a_stop_ends_streams_with_a_last_word(program, tmp_path):
 
     viewer = threading.Thread(target=view)
     viewer.start()
-    while "event: status" not in "".join(texts):
-        time.sleep(0.01)
+    wait_until(lambda: "event: status" in "".join(texts), 30)
     running.process.terminate()
     viewer.join(5)
     assert not viewer.is_alive()
@@ -112,7 +109,7 @@ def test_no_process_is_left_when_the_program_is_killed(program):
     running = program("-n_servers", "2")
     family = running.family()
     running.process.kill()
-    assert not psutil.wait_procs(family, 10)[1]
+    wait_until_gone(family, 10)
 
 
 def test_the_page_answers_soon_and_the_web_process_has_no_tensorflow(program):

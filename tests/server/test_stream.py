@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.kit import barcode
+from tests.kit.waiting import wait_until
 
 QUERY = {"video_name": "a.avi", "model_name": "m.number"}
 
@@ -156,11 +157,7 @@ def open_stream(site, **query):
 
 
 def wait_for_runs(site, count, patience):
-    began = time.monotonic()
-    while site.pipeline.active_runs != count:
-        assert time.monotonic() - began < patience, f"{site.pipeline.active_runs} runs"
-        time.sleep(0.01)
-    return time.monotonic() - began
+    return wait_until(lambda: site.pipeline.active_runs == count, patience)
 
 
 @pytest.mark.parametrize("moment", ["playing", "never reading", "loading", "slowly"])

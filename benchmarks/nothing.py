@@ -1,0 +1,34 @@
+"""A model that does nothing: what is left of a frame's time is the pipeline's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from inference.messages import Frame, ModelInfo, PoseOptions, PosePrediction
+from inference.settings import Kind
+
+KIND = Kind("nothing", (".nothing",), f"{__name__}:Nothing")
+
+
+class Nothing:
+    """Predicts two points that do not depend on the frame."""
+
+    info = ModelInfo(("a", "b"))
+
+    def __init__(self, path: Path, *, threads: int, allow_model_code: bool) -> None:
+        """Take what every predictor takes, and use none of it."""
+        self.stages: dict[str, float] = {}
+
+    def setup(self) -> None:
+        """Nothing to load."""
+
+    def feed(self, raw: Frame) -> None:
+        """Nothing to prepare."""
+
+    def predict(self, batch: Sequence[None], options: PoseOptions) -> list[PosePrediction]:
+        """The same two points for every frame."""
+        points = np.array([[100.0, 100.0], [200.5, 50.25]])
+        return [PosePrediction(points, np.array([0.9, 0.8]), np.array([0, 1])) for _ in batch]

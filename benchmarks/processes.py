@@ -1,0 +1,76 @@
+"""The processes that are measured, each started once and used in every round."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from benchmarks.client import health
+from inference.settings import HERE
+
+
+class EngineProcess:
+    """An engine alone; `rate` makes it measure once."""
+
+    def __init__(self, way: str, model: Path, video: Path, frames: int) -> None:
+        command = [sys.executable, "-m", "benchmarks.engines", way, str(model), str(video), str(frames)]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=HERE,
+        )
+        self.note = self._line()
+
+    def rate(self) -> float:
+        """Frames per second of one measurement."""
+        assert self._process.stdin is not None
+        print(file=self._process.stdin, flush=True)
+        return float(self._line())
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            raise RuntimeError(f"{' '.join(self._process.args[1:4])} ended early")  # type: ignore[index]
+        return line
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+class AppProcess:
+    """The app as users start it (or, with `module`, a variant of it), on these folders."""
+
+    def __init__(self, data: Path, models: Path, servers: int, module: str | None = None) -> None:
+        program = ["-m", module] if module else [str(HERE / "app.py")]
+        flags = ["--data", str(data), "--models", str(models), "--port", "0", "-n_servers", str(servers)]
+        began = time.perf_counter()
+        self._process = subprocess.Popen(
+            [sys.executable, *program, *flags], stdout=subprocess.PIPE, text=True, cwd=HERE
+        )
+        assert self._process.stdout is not None
+        self.address = re.findall(r"http://\S+/", self._process.stdout.readline())[0]
+        health(self.address)
+        self.answers_after = time.perf_counter() - began
+        while health(self.address)["status"] != "ready":
+            time.sleep(0.02)
+        self.ready_after = time.perf_counter() - began
+
+    def memory(self) -> int:
+        """Bytes that all of its processes hold, what they share counted once."""
+        parent = psutil.Process(self._process.pid)
+        return sum(process.memory_full_info().pss for process in [parent, *parent.children(recursive=True)])
+
+    def close(self) -> None:
+        """End it as a user would."""
+        self._process.terminate()
+        self._process.communicate(timeout=10)
