@@ -39,6 +39,9 @@ _IMPURE_OPS = {
 }
 """Graph operations that run Python or touch files, none of which a saved pose model needs."""
 
+_COMPILED = re.compile(r"(4[w-z]|Y[w-z])[A-Za-z0-9+/\n]{40,}=*\n?")
+"""Base64 of marshalled bytes that begin with the mark of a code object, c, with or without its flag."""
+
 _KERAS_MODULE = re.compile(
     r"(tensorflow\.(python\.)?|tf_)?keras"
     r"(\.(src|api|_tf_keras|engine|layers|models|initializers|regularizers|constraints|activations|losses"
@@ -54,8 +57,8 @@ def refuse_in_config(name: str, config: dict[str, Any]) -> None:
     looked at: models are loaded without it.
     """
     inner = {key: value for key, value in config.items() if key != "compile_config"}
-    for node in _objects(inner):
-        found = _code_in(node)
+    for node in _nodes(inner):
+        found = _code_in(node) if isinstance(node, dict) else _code_text(node)
         if found:
             _refuse(name, found)
 
@@ -68,12 +71,14 @@ def refuse_in_graph(name: str, graph: bytes) -> None:
             _refuse(name, f"the operation {operation}")
 
 
-def _objects(config: Any) -> Iterator[dict[str, Any]]:
-    """Every JSON object in a configuration, in no order; with a stack, since nesting may be deep."""
+def _nodes(config: Any) -> Iterator[dict[str, Any] | str]:
+    """Every JSON object and text in a configuration, in no order; with a stack, as nesting may be deep."""
     stack = [config]
     while stack:
         node = stack.pop()
-        if isinstance(node, dict):
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, dict):
             yield node
             stack.extend(node.values())
         elif isinstance(node, list):
@@ -94,6 +99,11 @@ def _code_in(node: dict[str, Any]) -> str | None:
     if class_name == "TensorFlowOpLayer":
         return _in_operation(inner)
     return _in_module(node, class_name)
+
+
+def _code_text(text: str) -> str | None:
+    """A lambda function is stored as compiled Python in base64, in some places with no other mark."""
+    return "a lambda function" if _COMPILED.fullmatch(text) else None
 
 
 def _is_pure(function: str) -> bool:

@@ -1,0 +1,217 @@
+"""Model files before they are loaded: which file it is, of which format, and what it says of itself.
+
+Reads only h5py, zipfile and JSON: nothing in here imports TensorFlow or runs anything of a model's. Every
+error is a ModelError that names the file (never its folder), what was found and what is needed.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import pathlib
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+
+from inference import model_code
+from inference.errors import ModelError
+
+SUFFIXES = (".h5", ".hdf5", ".keras")
+"""What a model file's name ends in; a SavedModel is a folder instead."""
+
+PREFERRED = "best_model.h5"
+SAVED_MODEL = "saved_model.pb"
+SLEAP_CONFIG = "training_config.json"
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+class Format(enum.Enum):
+    """What wrote a model, and so what must read it."""
+
+    H5_KERAS2 = "an HDF5 file of Keras 2"
+    H5_KERAS3 = "an HDF5 file of Keras 3"
+    ZIP_KERAS2 = "a .keras file of Keras 2"
+    ZIP_KERAS3 = "a .keras file of Keras 3"
+    SAVED_MODEL = "a SavedModel"
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """One model on disk, found and looked at, not loaded.
+
+    `path` is the file, or a SavedModel's folder; `name` is what to call it in messages; `config` is its
+    Keras configuration (None for a SavedModel, whose graph stands for itself). `sleap_config` and
+    `skeleton` are the JSON files that belong to it, where there are any.
+    """
+
+    path: pathlib.Path
+    name: str
+    format: Format
+    config: dict[str, Any] | None
+    sleap_config: pathlib.Path | None = None
+    skeleton: pathlib.Path | None = None
+
+
+def find(path: pathlib.Path) -> pathlib.Path:
+    """The model file meant by a path: itself, or in a folder `best_model.h5`, else the only one there.
+
+    A SavedModel is found as its `saved_model.pb`.
+    """
+    if path.is_file():
+        if path.suffix.lower() in SUFFIXES:
+            return path
+        raise ModelError(f"{path.name} is no model file: its name has to end in {', '.join(SUFFIXES)}.")
+    if not path.is_dir():
+        raise ModelError(f"There is no model {path.name}.")
+    if (path / PREFERRED).is_file():
+        return path / PREFERRED
+    held = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not held and (path / SAVED_MODEL).is_file():
+        return path / SAVED_MODEL
+    if len(held) != 1:
+        found = "none" if not held else ", ".join(p.name for p in held)
+        raise ModelError(
+            f"The folder {path.name} has to hold {PREFERRED}, or exactly one other model "
+            f"({', '.join(SUFFIXES)}, or a SavedModel's {SAVED_MODEL}); it holds {found}."
+        )
+    return held[0]
+
+
+def inspect(path: pathlib.Path, *, allow_model_code: bool = False) -> StoredModel:
+    """Find a model and read what it says of itself; refuse it if it is broken or carries code."""
+    file = find(path)
+    name = path.name if file == path else f"{path.name}/{file.name}"
+    skeleton = _skeleton_file(path, file)
+    # a skeleton file is of one model alone, so it is the closer word where both stand there
+    sleap = file.parent / SLEAP_CONFIG
+    sleap_config = sleap if skeleton is None and sleap.is_file() else None
+    if file.name == SAVED_MODEL and file != path:
+        if not allow_model_code:
+            model_code.refuse_in_graph(name, _read_bytes(file, name))
+        return StoredModel(file.parent, name, Format.SAVED_MODEL, None, sleap_config, skeleton)
+    form, config = _read_zip(file, name) if file.suffix.lower() == ".keras" else _read_hdf5(file, name)
+    if not allow_model_code:
+        model_code.refuse_in_config(name, config)
+    return StoredModel(file, name, form, config, sleap_config, skeleton)
+
+
+def read_json(file: pathlib.Path) -> dict[str, Any]:
+    """A JSON file that has to hold an object."""
+    try:
+        return _json_object(file.read_bytes(), file.name)
+    except OSError as error:
+        raise ModelError(f"{file.name} cannot be read: {error.strerror}.") from error
+
+
+def read_skeleton(file: pathlib.Path) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """Node names and edges (pairs of positions in the nodes) from a plain model's skeleton file.
+
+    It is `{"nodes": ["head", "tail"], "edges": [[0, 1]]}`; `edges` may be left out.
+    """
+    content = read_json(file)
+    nodes, edges = content.get("nodes"), content.get("edges", [])
+    if not isinstance(nodes, list) or not nodes or not all(isinstance(node, str) and node for node in nodes):
+        raise ModelError(f'{file.name}: "nodes" has to be a list of names, such as ["head", "tail"].')
+    if len(set(nodes)) != len(nodes):
+        raise ModelError(f'{file.name}: each name in "nodes" may stand there only once.')
+    if not isinstance(edges, list) or not all(_is_edge(edge, len(nodes)) for edge in edges):
+        raise ModelError(
+            f'{file.name}: "edges" has to be a list of pairs of different whole numbers from 0 to '
+            f"{len(nodes) - 1}, the positions of two nodes, such as [[0, 1]]."
+        )
+    return tuple(nodes), tuple((edge[0], edge[1]) for edge in edges)
+
+
+def _is_edge(edge: Any, n_nodes: int) -> bool:
+    return (
+        isinstance(edge, list)
+        and len(edge) == 2
+        and all(type(end) is int and 0 <= end < n_nodes for end in edge)
+        and edge[0] != edge[1]
+    )
+
+
+def _skeleton_file(path: pathlib.Path, file: pathlib.Path) -> pathlib.Path | None:
+    """`best_model.json` beside `best_model.h5`; for a folder also `<folder>.json` beside the folder."""
+    candidates = [file.with_suffix(".json")]
+    if file != path:
+        candidates.append(path.with_name(path.name + ".json"))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _read_bytes(file: pathlib.Path, name: str) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{name} cannot be read: {error.strerror}.") from error
+
+
+def _read_hdf5(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
+    """Format and configuration of a Keras HDF5 file; files older than the version's mark are Keras 2."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(len(_HDF5_SIGNATURE))
+        if start != _HDF5_SIGNATURE:
+            found = (
+                "an empty file" if not start else "a zip archive" if start[:2] == b"PK" else "something else"
+            )
+            raise ModelError(
+                f"{name} is no model: an HDF5 file written by Keras is needed, and it is {found}."
+            )
+        with h5py.File(file, "r") as content:
+            version = _text(content.attrs.get("keras_version", "2"))
+            config = content.attrs.get("model_config")
+            groups = sorted(content)
+    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
+        raise ModelError(f"{name} is damaged or cut off: it begins as HDF5 but cannot be read.") from error
+    if config is None:
+        raise ModelError(_without_config(name, groups))
+    form = Format.H5_KERAS3 if version.split(".")[0] == "3" else Format.H5_KERAS2
+    return form, _json_object(config, name)
+
+
+def _without_config(name: str, groups: list[str]) -> str:
+    holds = ", ".join(groups[:3]) + (", …" if len(groups) > 3 else "") if groups else "nothing"
+    return (
+        f"{name} holds no model, only weights or other data ({holds}): the architecture is missing. "
+        "Save the whole model, with model.save(…), not model.save_weights(…)."
+    )
+
+
+def _read_zip(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
+    """Format and configuration of a `.keras` archive."""
+    if not zipfile.is_zipfile(file):
+        raise ModelError(
+            f"{name} is no model, or is cut off: a .keras file is a zip archive, and this is none."
+        )
+    try:
+        with zipfile.ZipFile(file) as archive:
+            missing = {"config.json", "metadata.json"} - set(archive.namelist())
+            if missing:
+                raise ModelError(
+                    f"{name} is no Keras model: the archive lacks {' and '.join(sorted(missing))}. "
+                    "Save the model with model.save(…)."
+                )
+            metadata = _json_object(archive.read("metadata.json"), f"{name} (metadata.json)")
+            config = _json_object(archive.read("config.json"), f"{name} (config.json)")
+    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise ModelError(f"{name} is damaged: its archive cannot be read.") from error
+    version = str(metadata.get("keras_version", "3"))
+    return (Format.ZIP_KERAS2 if version.split(".")[0] == "2" else Format.ZIP_KERAS3), config
+
+
+def _json_object(content: Any, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_text(content))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ModelError(f"{name} cannot be read: its JSON is broken ({error}).") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{name} has to hold a JSON object, and holds a {type(value).__name__}.")
+    return value
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)

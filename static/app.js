@@ -1,0 +1,390 @@
+/*
+ * The wiring: hands every part what it needs, and the page's events to the player and back. It decides
+ * nothing that a part below could decide.
+ */
+
+import { AddressWriter, readAddress } from './address.js'
+import { ScoreChart } from './chart.js'
+import { chooser } from './chooser.js'
+import { FrameHistory } from './history.js'
+import { bindKeys } from './keys.js'
+import { allows, isActive, WORDS } from './machine.js'
+import { NewestFirst } from './newest.js'
+import { Pacer } from './pacer.js'
+import { nodeColor } from './palette.js'
+import { Player } from './player.js'
+import { bestScores } from './pose.js'
+import { clock, figure, Latency, milliseconds, Rate, videoTime } from './readouts.js'
+import { ScoreTrack } from './scores.js'
+import { health, listModels, listVideos, predictionsUrl } from './server.js'
+import { FrameView } from './view.js'
+
+const SEEK_REST = 250 // ms that a slider must rest before a new stream is opened for it
+const SLOW_TICK = 250 // ms between two updates of the chart and the figures
+const PLACE_EVERY = 60 // ms between two updates of numbers that nobody could read faster
+const HEALTH_EVERY = 1000 // ms between two looks at workers that are not ready
+
+const el = Object.fromEntries([...document.querySelectorAll('[id]')].map((node) => [node.id, node]))
+const place = readAddress(location.search)
+const address = new AddressWriter()
+
+const history = new FrameHistory()
+const pacer = new Pacer()
+const track = new ScoreTrack()
+const rate = new Rate()
+const latency = new Latency()
+const view = new FrameView(el.frame)
+const newest = new NewestFirst(draw)
+const chart = new ScoreChart({ canvas: el.chart, mark: el.mark, tip: el.tip, track, onSeek: (frame) => seek(frame) })
+
+let info = null // the current run's start event
+let received = 0
+let failed = 0
+let loadingSince = 0
+let seekTimer = null
+let placed = 0
+let seeking = false // the user holds the seek bar: it is not moved under the finger
+const hiddenNodes = new Set()
+const timed = new WeakSet() // messages drawn once: seeing one again says nothing of the latency
+
+const player = new Player({
+  history,
+  pacer,
+  on: { state: showState, info: showInfo, frame: showFrame, received: countMessage, notice: showNotice },
+})
+
+const video = chooser({ select: el.video, empty: el['no-videos'], list: listVideos, wanted: place.video, onChange: () => choose(0) })
+const model = chooser({
+  select: el.model, empty: el['no-models'], list: listModels, wanted: place.model || el.model.dataset.default,
+  insist: place.model !== '', onChange: () => choose(frameNumber()),
+})
+
+/* ---- what the user does ---- */
+
+el.start.addEventListener('click', start)
+el.pause.addEventListener('click', () => player.pause())
+el.resume.addEventListener('click', () => player.resume())
+el.stop.addEventListener('click', () => player.stop())
+el.back.addEventListener('click', () => player.step(-1))
+el.forward.addEventListener('click', () => player.step(1))
+el.dismiss.addEventListener('click', () => showError(''))
+el.refresh.addEventListener('click', refresh)
+el.theme.addEventListener('click', switchTheme)
+el['zoom-in'].addEventListener('click', () => view.zoom(1 / 1.5))
+el['zoom-out'].addEventListener('click', () => view.zoom(1.5))
+el['zoom-reset'].addEventListener('click', () => view.resetZoom())
+el.seek.addEventListener('input', () => {
+  seeking = true
+  seek(Number(el.seek.value), SEEK_REST)
+})
+el.seek.addEventListener('change', () => seek(Number(el.seek.value)))
+el['frame-number'].addEventListener('change', () => seek(frameNumber()))
+el.threshold.addEventListener('input', applyThreshold)
+el.speed.addEventListener('change', applySpeed)
+addEventListener('focus', refresh)
+addEventListener('pagehide', () => player.stop())
+bindKeys({
+  space: () => (allows(player.state, 'pause') ? player.pause() : allows(player.state, 'resume') ? player.resume() : start()),
+  step: (frames) => player.step(frames),
+  seekBar: el.seek,
+})
+
+function start() {
+  if (!allows(player.state, 'start')) return
+  if (!video.value || !model.value) return showError(video.value ? 'Choose a model first.' : 'Choose a video first.')
+  const atEnd = player.state === 'done' && player.end !== null && frameNumber() >= player.end - 1
+  const frame = atEnd ? 0 : frameNumber()
+  clearTimeout(seekTimer)
+  seeking = false
+  showError('')
+  resetFigures()
+  loadingSince = performance.now()
+  const [chosenVideo, chosenModel] = [video.value, model.value]
+  player.start({
+    frame,
+    url: (from) => predictionsUrl({ video: chosenVideo, model: chosenModel, frame: from, threshold: threshold() }),
+  })
+}
+
+/** Another video or model: what was seen of the one before is put away. */
+function choose(frame) {
+  player.forget()
+  newest.reset()
+  view.clear()
+  resetFigures()
+  info = null
+  el.stage.classList.add('empty')
+  el.facts.textContent = el['last-frame'].textContent = ''
+  el.seek.disabled = true
+  el.legend.replaceChildren()
+  el.blank.hidden = true
+  showError('')
+  showPlace(frame)
+  showState(player.state, '')
+  writeAddress({ now: true })
+}
+
+/** Frames at hand are shown at once, others once the slider rests. */
+function seek(frame, rest = 0) {
+  const last = lastFrame()
+  const target = Math.min(Math.max(0, frame), last ?? Infinity)
+  clearTimeout(seekTimer)
+  showPlace(target)
+  const go = () => {
+    seeking = false
+    player.seek(target)
+    writeAddress({ now: true })
+  }
+  const atHand = history.has(target) && player.state !== 'playing'
+  if (rest && !atHand) seekTimer = setTimeout(go, rest)
+  else if (rest) player.seek(target)
+  else go()
+}
+
+function applyThreshold() {
+  el['threshold-value'].value = threshold().toFixed(2)
+  el.threshold.setAttribute('aria-valuetext', threshold().toFixed(2))
+  view.setThreshold(threshold())
+  chart.setThreshold(threshold())
+  writeAddress()
+}
+
+function applySpeed() {
+  const speed = el.speed.value
+  pacer.rate = speed === 'max' ? Infinity : Number(speed) * (info?.fps || 25)
+}
+
+function refresh() {
+  el.refresh.classList.remove('turning')
+  void el.refresh.offsetWidth // lets the animation begin again
+  el.refresh.classList.add('turning')
+  return Promise.all([video.refresh(), model.refresh()])
+}
+
+function switchTheme() {
+  const dark = getComputedStyle(el.theme).colorScheme === 'dark'
+    || (!document.documentElement.dataset.theme && matchMedia('(prefers-color-scheme: dark)').matches)
+  const theme = dark ? 'light' : 'dark'
+  document.documentElement.dataset.theme = theme
+  try {
+    localStorage.setItem('theme', theme)
+  } catch {
+    // Not kept, then.
+  }
+  chart.draw()
+}
+
+/* ---- what the player says ---- */
+
+function showState(state, reason) {
+  el.state.textContent = WORDS[state]
+  el.state.dataset.state = state
+  const focused = document.activeElement
+  el.start.disabled = !allows(state, 'start')
+  el.pause.disabled = !allows(state, 'pause')
+  el.stop.disabled = !allows(state, 'stop')
+  el.resume.hidden = !allows(state, 'resume')
+  el.pause.hidden = !el.resume.hidden
+  el.back.disabled = el.forward.disabled = !info || !player.run || state === 'starting'
+  el.welcome.hidden = info !== null || isActive(state)
+  // The button under the user's finger was exchanged or switched off: the focus goes to its successor.
+  if (focused?.disabled || focused?.hidden) {
+    const next = [el.pause, el.resume, el.start].find((button) => !button.disabled && !button.hidden)
+    next?.focus()
+  }
+  if (state === 'failed') showError(reason)
+  if (view.frame !== null && state !== 'starting') showDrawnPlace()
+  rate.clear()
+  showWaiting()
+  slowTick()
+  if (state !== 'starting') writeAddress({ now: true })
+  document.title = `${state === 'playing' ? '▶ ' : ''}${player.run ? `${video.value} – ` : ''}Interactive model inference`
+}
+
+function showInfo(started) {
+  info = started
+  el.stage.classList.remove('empty')
+  hiddenNodes.clear()
+  view.setUp(info)
+  chart.setUp(info.nodes)
+  showLegend(info.nodes)
+  const facts = [`${info.width} × ${info.height}`, info.fps && `${Number(info.fps.toFixed(2))} frames/s`, info.n_frames && `${info.n_frames} frames`]
+  el.facts.textContent = facts.filter(Boolean).join('  ·  ')
+  el.seek.disabled = false
+  applySpeed()
+  showRange()
+}
+
+function countMessage(entry) {
+  received++
+  rate.add(entry.arrived)
+  if (entry.failure) {
+    failed++
+    return
+  }
+  track.add(entry.frame_idx, bestScores(entry, info.nodes.length))
+}
+
+function showFrame(entry) {
+  const single = player.state !== 'playing'
+  if (performance.now() - noticeSince > 1500) showNotice('')
+  el.blank.hidden = true
+  if (!entry.failure) newest.offer(entry)
+  else if (single) {
+    el.blank.textContent = `Frame ${entry.frame_idx} failed: ${entry.failure}`
+    el.blank.hidden = false
+    showPlace(entry.frame_idx)
+  }
+  showWaiting()
+}
+
+let noticeSince = 0
+
+function showNotice(text) {
+  noticeSince = performance.now()
+  el.notice.textContent = text
+  showWaiting()
+}
+
+/* ---- what is shown ---- */
+
+function draw(message) {
+  view.draw(message)
+  if (!timed.has(message)) latency.add(message.timing, performance.now() - message.arrived)
+  timed.add(message)
+  if (player.state !== 'playing' || performance.now() - placed > PLACE_EVERY) showDrawnPlace()
+}
+
+function showDrawnPlace() {
+  placed = performance.now()
+  showPlace(view.frame)
+  chart.setFrame(view.frame)
+  writeAddress()
+}
+
+function showPlace(frame) {
+  if (seeking && document.activeElement === el.seek && frame !== Number(el.seek.value)) return
+  el.seek.value = frame
+  if (document.activeElement !== el['frame-number']) el['frame-number'].value = frame
+  el.time.textContent = videoTime(frame, info?.fps)
+}
+
+function showRange() {
+  const last = lastFrame() ?? Math.max(track.last, 0)
+  el.seek.max = last
+  el['last-frame'].textContent = lastFrame() === null ? '' : `of ${last}`
+}
+
+function showWaiting() {
+  const waits = isActive(player.state) && player.waiting
+  el.waiting.hidden = !waits
+  el.stage.classList.toggle('waits', waits)
+  el['waiting-text'].textContent = el.notice.textContent || 'Waiting for the frame …'
+}
+
+function showLegend(nodes) {
+  const buttons = nodes.map((name, node) => {
+    const button = document.createElement('button')
+    button.type = 'button'
+    button.setAttribute('aria-pressed', 'true')
+    button.innerHTML = '<svg viewBox="0 0 20 20" aria-hidden="true"><path d="m3 3 14 14M17 3 3 17"/></svg>'
+    button.firstChild.style.stroke = nodeColor(node)
+    button.append(name)
+    button.addEventListener('click', () => toggleNode(node, button))
+    return button
+  })
+  el.legend.replaceChildren(...buttons)
+}
+
+function toggleNode(node, button) {
+  if (!hiddenNodes.delete(node)) hiddenNodes.add(node)
+  button.setAttribute('aria-pressed', String(!hiddenNodes.has(node)))
+  view.setHidden(hiddenNodes)
+  chart.setHidden(hiddenNodes)
+}
+
+function showError(text) {
+  el['error-text'].textContent = text
+  el.error.hidden = !text
+}
+
+/** The figures and the chart: what need not keep up with every frame. */
+function slowTick() {
+  if (document.hidden) return
+  const now = performance.now()
+  const perSecond = isActive(player.state) && player.state !== 'paused' ? rate.at(now) : null
+  const { total, stages } = latency.get()
+  const frames = frameCount()
+  const share = frames ? Math.min(1, (player.cursor + 1) / frames) : 0
+  el.fps.textContent = figure(perSecond)
+  el.latency.textContent = milliseconds(total)
+  el.stages.textContent = stages.map(([name, ms]) => `${name.replaceAll('_', ' ')} ${ms.toFixed(1)}`).join(' · ')
+  el.skipped.textContent = newest.skipped
+  el.failed.textContent = failed
+  el['failed-row'].hidden = !failed
+  el['progress-text'].textContent = frames && info ? `${Math.floor(share * 100)} %` : '–'
+  el['progress-bar'].style.transform = `scaleX(${share})`
+  el.progress.setAttribute('aria-valuenow', Math.floor(share * 100))
+  el.left.textContent = frames && perSecond && player.state === 'playing' ? clock(Math.ceil((frames - player.cursor - 1) / perSecond)) : '–'
+  if (info) showRange()
+  if (player.state === 'starting' && now - loadingSince > 3000) {
+    const text = el.notice.textContent || 'Waiting for the frame …'
+    el['waiting-text'].textContent = `${text} (${Math.floor((now - loadingSince) / 1000)} s)`
+  }
+  chart.draw()
+}
+
+function resetFigures() {
+  received = failed = 0
+  newest.reset()
+  rate.clear()
+  latency.clear()
+  track.clear()
+  chart.setFrame(null)
+  chart.draw()
+}
+
+/* ---- small answers ---- */
+
+const threshold = () => Number(el.threshold.value)
+const frameCount = () => player.end ?? info?.n_frames ?? null
+const lastFrame = () => (frameCount() === null ? null : Math.max(0, frameCount() - 1))
+const frameNumber = () => Math.max(0, Math.floor(Number(el['frame-number'].value)) || 0)
+
+function writeAddress(when) {
+  address.write({ video: video.value, model: model.value, frame: frameNumber(), threshold: threshold() }, when)
+}
+
+/** Looks at the workers until they are ready, and again when something went wrong. */
+async function watchHealth() {
+  for (;;) {
+    const { status, text } = document.hidden ? {} : await health()
+    if (status && (el.health.dataset.status !== status || el.health.textContent !== text)) {
+      el.health.dataset.status = status
+      el.health.textContent = text
+    }
+    await new Promise((resolve) => setTimeout(resolve, status === 'ready' ? 10 * HEALTH_EVERY : HEALTH_EVERY))
+  }
+}
+
+/**
+ * For tests and benchmarks, read-only: `state`, `frameIdx` (the frame on the screen, or null), and, since the
+ * last Start, `received` (messages from the server), `drawn`, `skipped` (replaced by a newer one before they were
+ * drawn) and `failed` frames; `kept` frames can be stepped through.
+ */
+window.viewer = Object.freeze({
+  get state() { return player.state },
+  get frameIdx() { return view.frame },
+  get received() { return received },
+  get drawn() { return newest.drawn },
+  get skipped() { return newest.skipped },
+  get failed() { return failed },
+  get kept() { return history.size },
+})
+
+el.threshold.value = place.threshold
+showPlace(place.frame)
+applyThreshold()
+setInterval(slowTick, SLOW_TICK)
+watchHealth()
+refresh()

@@ -1,0 +1,54 @@
+/*
+ * A list of names to choose from that follows its folder without a reload. The list in the page is
+ * touched only where it changed, so that an open one does not close under the user.
+ */
+
+const EMPTY_AGAIN = 2000 // ms between two looks while there is nothing to choose
+
+/**
+ * @param {object} parts
+ * @param {HTMLSelectElement} parts.select
+ * @param {HTMLElement} parts.empty shown while the list is empty
+ * @param {() => Promise<string[]>} parts.list
+ * @param {string} parts.wanted the name to begin with
+ * @param {boolean} [parts.insist] whether `wanted` stays chosen even if it is not in the list
+ * @param {() => void} parts.onChange the user chose another name
+ * @returns {{readonly value: string, refresh: () => Promise<void>}}
+ */
+export function chooser({ select, empty, list, wanted, insist = wanted !== '', onChange }) {
+  let names = null
+  let timer = null
+
+  async function refresh() {
+    clearTimeout(timer)
+    try {
+      show(await list())
+    } catch {
+      // The server is gone for now, which is said elsewhere; the old list stays.
+    }
+    if (!names?.length && !document.hidden) timer = setTimeout(refresh, EMPTY_AGAIN)
+  }
+
+  function show(found) {
+    if (names && String(found) === String(names)) return
+    const chosen = names?.length ? select.value : wanted
+    names = found
+    empty.hidden = found.length > 0
+    const options = found.map((name) => new Option(name, name))
+    const missing = chosen && !found.includes(chosen) && (insist || select.value === chosen)
+    if (missing) options.unshift(new Option(`${chosen} (not in the folder)`, chosen))
+    select.replaceChildren(...options)
+    select.disabled = options.length === 0
+    if (missing || found.includes(chosen)) select.value = chosen
+  }
+
+  for (const moment of ['focus', 'pointerdown']) select.addEventListener(moment, refresh)
+  select.addEventListener('change', onChange)
+
+  return {
+    get value() {
+      return select.value
+    },
+    refresh,
+  }
+}

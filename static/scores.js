@@ -1,0 +1,63 @@
+/*
+ * The score of every node over the whole run, in bounded memory: buckets of 1, 2, 4, … frames, twice
+ * as wide whenever there are too many. A bucket keeps its lowest score, so that no bad frame is
+ * hidden by good neighbours, however long the video.
+ */
+
+const MOST_BUCKETS = 512
+
+/** Best score per node and frame, thinned out as the run grows. */
+export class ScoreTrack {
+  #buckets = new Map()
+
+  /** Frames in a bucket. */
+  width = 1
+  first = Infinity
+  last = -Infinity
+  /** Grows with every change. */
+  version = 0
+
+  clear() {
+    this.#buckets.clear()
+    this.width = 1
+    this.first = Infinity
+    this.last = -Infinity
+    this.version++
+  }
+
+  /**
+   * @param {number} frame
+   * @param {number[]} scores one each node
+   */
+  add(frame, scores) {
+    this.first = Math.min(this.first, frame)
+    this.last = Math.max(this.last, frame)
+    this.version++
+    lower(this.#buckets, Math.floor(frame / this.width), scores)
+    if (this.#buckets.size > MOST_BUCKETS) this.#widen()
+  }
+
+  /** The bucket that holds a frame: its first frame and its scores, or undefined. */
+  at(frame) {
+    const scores = this.#buckets.get(Math.floor(frame / this.width))
+    return scores && { frame: Math.floor(frame / this.width) * this.width, scores }
+  }
+
+  /** All buckets in order of their frames. @returns {{frame: number, scores: number[]}[]} */
+  buckets() {
+    const keys = [...this.#buckets.keys()].sort((a, b) => a - b)
+    return keys.map((key) => ({ frame: key * this.width, scores: this.#buckets.get(key) }))
+  }
+
+  #widen() {
+    const wider = new Map()
+    for (const [key, scores] of this.#buckets) lower(wider, key >> 1, scores)
+    this.#buckets = wider
+    this.width *= 2
+  }
+}
+
+function lower(buckets, key, scores) {
+  const held = buckets.get(key)
+  buckets.set(key, held ? held.map((score, node) => Math.min(score, scores[node])) : scores)
+}

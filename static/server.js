@@ -1,0 +1,50 @@
+/*
+ * What the server has and how it is: the lists of videos and models, the workers' health, and the
+ * address of a stream. The streams themselves are stream.js's.
+ */
+
+/** The page asks for peaks down to this score, so that the threshold moves with no new inference. */
+export const FLOOR = 0.05
+
+async function get(path) {
+  const response = await fetch(path, { cache: 'no-store' })
+  return { ok: response.ok, body: await response.json() }
+}
+
+async function names(path) {
+  const { ok, body } = await get(path)
+  if (!ok) throw new Error(body.error ?? 'The server could not list its files.')
+  return body
+}
+
+/** @returns {Promise<string[]>} */
+export const listVideos = () => names('get_available_videos')
+
+/** @returns {Promise<string[]>} */
+export const listModels = () => names('get_available_models')
+
+/**
+ * @returns {Promise<{status: 'ready' | 'loading' | 'failed' | 'gone', text: string}>} how the workers are
+ */
+export async function health() {
+  try {
+    const { body } = await get('healthz')
+    const { status, reason, workers } = body
+    if (status === 'ready') return { status, text: typeof workers === 'number' ? count(workers, 'worker') + ' ready' : 'Workers ready' }
+    if (status === 'failed') return { status, text: reason || 'The workers could not start.' }
+    return { status: 'loading', text: reason || 'Workers are starting …' }
+  } catch {
+    return { status: 'gone', text: 'The server does not answer' }
+  }
+}
+
+const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`
+
+/**
+ * @param {{video: string, model: string, frame: number, threshold: number}} request
+ * @returns {string}
+ */
+export function predictionsUrl({ video, model, frame, threshold }) {
+  const query = new URLSearchParams({ video_name: video, model_name: model, start: frame, threshold, floor: FLOOR })
+  return `generate_predictions?${query}`
+}

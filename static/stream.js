@@ -1,0 +1,119 @@
+/*
+ * One stream of predictions over HTTP: the request, its errors in words, and going on after a broken
+ * connection. It reads only when it is asked for the next event, so that whoever does not ask holds
+ * the server back (backpressure): that is all that pausing needs.
+ */
+
+import { EventParser } from './sse.js'
+
+/** How long to wait before each further try, in ms, once a connection broke. */
+export const PAUSES = [500, 1000, 2000, 4000, 8000]
+
+/** Silence after which a connection counts as broken, in ms: three of the server's heartbeats. */
+export const SILENCE = 30000
+
+/** What ends a stream for good; its message is meant for the user. */
+export class StreamError extends Error {}
+
+/**
+ * The events of a stream, reconnecting where the connection breaks, until `done`, a `failure` of the
+ * whole run, or an abort.
+ * @param {string} url
+ * @param {object} options
+ * @param {AbortSignal} options.signal
+ * @param {(text: string) => void} [options.onNotice] told of reconnecting; '' when it is over
+ * @param {number[]} [options.pauses]
+ * @returns {AsyncGenerator<{type: string, id: string, data: any}>}
+ */
+export async function* openStream(url, { signal, onNotice = () => {}, pauses = PAUSES }) {
+  let lastId = ''
+  let tries = 0 // since the last frame
+  for (;;) {
+    let broken
+    try {
+      for await (const event of readOnce(url, lastId, signal)) {
+        if (tries) onNotice('')
+        if (event.id !== lastId) tries = 0 // a server that only ever says hello is no progress
+        lastId = event.id
+        const closes = event.type === 'done' || (event.type === 'failure' && event.data.frame_idx === null)
+        yield event
+        if (closes) return
+      }
+      broken = new Error('The stream ended early.')
+    } catch (error) {
+      if (signal.aborted || error instanceof StreamError) throw error
+      broken = error
+    }
+    const neverWorked = lastId === '' && tries === 0 && !(broken instanceof Broken)
+    if (neverWorked) throw new StreamError('The server does not answer. Is the program still running?')
+    if (tries === pauses.length) {
+      throw new StreamError('The connection broke, and the server does not answer any more. Is the program still running?')
+    }
+    const pause = pauses[tries++]
+    onNotice(`Connection lost. Trying again in ${pause / 1000} s (${tries} of ${pauses.length}).`)
+    await sleep(pause, signal)
+    onNotice(`Connecting again (${tries} of ${pauses.length}) …`)
+  }
+}
+
+/** A connection that had been made, and broke. */
+class Broken extends Error {}
+
+async function* readOnce(url, lastId, signal) {
+  const headers = { Accept: 'text/event-stream' }
+  if (lastId !== '') headers['Last-Event-ID'] = lastId
+  const response = await fetch(url, { headers, signal, cache: 'no-store' })
+  if (!response.ok) throw await refusal(response, lastId)
+  const reader = response.body.getReader()
+  const parser = new EventParser(lastId)
+  try {
+    for (;;) {
+      const { value, done } = await withinSilence(reader.read(), signal)
+      if (done) throw new Broken('The connection was closed in the middle.')
+      for (const event of parser.push(value)) yield { ...event, data: parse(event) }
+    }
+  } catch (error) {
+    if (signal.aborted || error instanceof StreamError) throw error
+    throw error instanceof Broken ? error : new Broken(String(error))
+  } finally {
+    reader.cancel().catch(() => {})
+  }
+}
+
+function parse(event) {
+  try {
+    return JSON.parse(event.data)
+  } catch {
+    throw new StreamError(`The server sent a message that cannot be read (${event.data.slice(0, 60)} …).`)
+  }
+}
+
+/** A server that restarts behind a proxy answers 502 to 504 for a while: a broken connection, no refusal. */
+async function refusal(response, lastId) {
+  let sentence
+  try {
+    sentence = (await response.json()).error
+  } catch {
+    // Not ours, or no JSON: the status has to do.
+  }
+  if (lastId !== '' && response.status >= 500) return new Broken(sentence)
+  return new StreamError(sentence || `The server answered ${response.status} ${response.statusText}`.trim() + '.')
+}
+
+function withinSilence(reading, signal) {
+  let timer
+  const silence = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Broken('Nothing was heard for a long time.')), SILENCE)
+  })
+  return Promise.race([reading, silence]).finally(() => clearTimeout(timer))
+}
+
+function sleep(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    }, { once: true })
+  })
+}

@@ -1,0 +1,200 @@
+"""A server that replays recordings to the page: the real template, scripts and HTTP, no inference.
+
+The name of the video says how the stream behaves, one name for each behaviour (`BEHAVIOURS`). Every
+stream that was asked for is written down in `ReplayServer.streams`, with what was sent and when it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import waitress
+from flask import Flask, Response, jsonify, render_template, request, send_file
+from flask.typing import ResponseReturnValue
+
+from tests.browser.recording import Recording, make_recording
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = "best_model.h5"
+BREAKS_AFTER = 15
+"""Frames that `broken.mp4` and `truncated.mp4` send before what their name says."""
+HOLES = (7, 8)
+"""The frames of `holes.mp4` that fail."""
+
+
+@dataclass
+class Stream:
+    """One request for a stream, as the server saw it."""
+
+    query: dict[str, str]
+    last_event_id: str | None
+    sent: list[int] = field(default_factory=list)
+    ended: float | None = None
+    """`time.monotonic()` when the stream ended, for whatever reason; None while it is open."""
+
+    @property
+    def start(self) -> int:
+        """The first frame asked for."""
+        if self.last_event_id is not None:
+            return int(self.last_event_id) + 1
+        return int(self.query.get("start", "0"))
+
+
+def event(name: str, data: dict[str, Any], number: int | None = None) -> bytes:
+    """A named event."""
+    head = "" if number is None else f"id: {number}\n"
+    return f"{head}event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+class ReplayServer:
+    """Serves the page and replayed streams on a free port of 127.0.0.1, in threads of its own."""
+
+    BEHAVIOURS = (
+        "broken.mp4",  # the connection breaks after some frames, and can be taken up again
+        "dots.mp4",  # as it should be
+        "flood.mp4",  # as fast as the page reads
+        "holes.mp4",  # two frames fail, the run goes on
+        "loading.mp4",  # says that it loads until `release` is set
+        "lost.mp4",  # in the list, but 404
+        "pair.mp4",  # two animals
+        "skeleton.mp4",  # 24 nodes
+        "slow.mp4",  # four frames a second
+        "truncated.mp4",  # the run fails after some frames
+    )
+
+    def __init__(self, recording: Recording | None = None, rate: float = 50.0) -> None:
+        self.recording = recording or make_recording()
+        self.rate = rate
+        self.videos = list(self.BEHAVIOURS)
+        self.models = [MODEL, "other.h5"]
+        self.health: dict[str, Any] = {"status": "ready", "reason": "", "workers": 2, "models": [MODEL]}
+        self.release = threading.Event()
+        self.streams: list[Stream] = []
+        self._closing = threading.Event()
+        logging.getLogger("waitress").setLevel(logging.CRITICAL)
+        self._server = waitress.create_server(
+            self._app(), host="127.0.0.1", port=0, threads=16, channel_request_lookahead=1, send_bytes=1
+        )
+        self.url = f"http://127.0.0.1:{self._server.effective_port}/"
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> ReplayServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends every stream and stops listening: to the page, the server is gone."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self.release.set()
+            self._server.trigger.pull_trigger(self._hang_up)  # in the server's own thread
+            self._thread.join(10)
+            self._server.task_dispatcher.shutdown()
+
+    def _hang_up(self) -> None:
+        self._server.close()
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()
+
+    def _app(self) -> Flask:
+        app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+
+        @app.get("/")
+        def page() -> str:
+            return render_template(
+                "index.html",
+                version="0.0.0",
+                plotly_version=metadata.version("plotly"),
+                data_folder="data",
+                models_folder="models",
+                default_model=MODEL,
+            )
+
+        @app.get("/plotly.min.js")
+        def plotly() -> Response:
+            script = resources.files("plotly") / "package_data" / "plotly.min.js"
+            return send_file(str(script), mimetype="text/javascript", max_age=3600)
+
+        @app.get("/get_available_videos")
+        def videos() -> Response:
+            return jsonify(self.videos)
+
+        @app.get("/get_available_models")
+        def models() -> Response:
+            return jsonify(self.models)
+
+        @app.get("/healthz")
+        def healthz() -> ResponseReturnValue:
+            return jsonify(self.health), 200 if self.health["status"] == "ready" else 503
+
+        @app.get("/generate_predictions")
+        def generate_predictions() -> ResponseReturnValue:
+            stream = Stream(request.args.to_dict(), request.headers.get("Last-Event-ID"))
+            self.streams.append(stream)
+            name = stream.query["video_name"]
+            if name == "lost.mp4" or name not in self.videos:
+                stream.ended = time.monotonic()
+                return jsonify(error=f"There is no video named {name} in the data folder."), 404
+            gone: Callable[[], bool] = request.environ["waitress.client_disconnected"]
+            events = self._written_down(stream, self._events(stream, gone))
+            return Response(events, mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+
+        return app
+
+    def _written_down(self, stream: Stream, events: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from events
+        finally:
+            stream.ended = time.monotonic()
+
+    def _events(self, stream: Stream, gone: Callable[[], bool]) -> Iterator[bytes]:
+        name = stream.query["video_name"]
+        recording = {
+            "pair.mp4": make_recording(frames=60, animals=2),
+            "skeleton.mp4": make_recording(frames=60, nodes=24),
+        }.get(name, self.recording)
+        rate = {"flood.mp4": float("inf"), "slow.mp4": 4.0}.get(name, self.rate)
+        first_time = len([s for s in self.streams if s.query["video_name"] == name]) == 1
+
+        def wait(seconds: float) -> bool:
+            """Waits, and says whether there is still somebody to send to."""
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                if gone() or self._closing.wait(min(0.02, until - time.monotonic())):
+                    return False
+            return not gone() and not self._closing.is_set()
+
+        if name == "loading.mp4":
+            yield event("status", {"state": "loading", "message": f"Loading {MODEL} …"})
+            while not self.release.is_set():
+                if not wait(0.02):
+                    return
+        yield event("start", recording.start(name, stream.query.get("model_name", MODEL)))
+        due = time.monotonic()
+        for index in range(stream.start, len(recording.messages)):
+            due += 1 / rate
+            if not wait(due - time.monotonic()):
+                return
+            if len(stream.sent) == BREAKS_AFTER and name == "truncated.mp4":
+                message = f"The video broke at frame {index}; it had promised {len(recording.messages)} frames."
+                yield event("failure", {"frame_idx": None, "message": message})
+                return
+            if len(stream.sent) == BREAKS_AFTER and name == "broken.mp4" and first_time:
+                raise ConnectionAbortedError("as the name of this video says")
+            if name == "holes.mp4" and index in HOLES:
+                yield event("failure", {"frame_idx": index, "message": "The model stumbled."}, index)
+            else:
+                yield recording.encoded[index]
+            stream.sent.append(index)
+        yield event("done", {"frames": len(stream.sent)})
