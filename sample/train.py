@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"training for {args.minutes:g} minutes", flush=True)
     model = network.trained(shots, args.minutes, args.batch, args.rate, args.out)
     figures = score(keras_predict(model), held_out(60))
-    figures["gflop_per_frame"] = round(network.flops(model) / 1e9, 3)
+    figures["gflop_per_frame"] = round(network.flops(model) / 1e9, 2)
     figures["parameters"] = model.count_params()
     args.figures.write_text(json.dumps(figures, indent=1) + "\n")
     print(table(figures))

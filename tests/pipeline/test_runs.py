@@ -102,8 +102,8 @@ def test_a_viewer_that_leaves_ends_its_run_within_a_second(bench, moment):
     if moment == "loading":
         wait_until(lambda: reads(bench, video), 10)
     else:
-        seen = []
-        wait_until(lambda: _drain(run, seen) >= (32 if moment == "paused" else 1), 30)
+        seen, enough = [], bench.pipeline.settings.window if moment == "paused" else 1
+        wait_until(lambda: _drain(run, seen) >= enough, 30)
     run.close()
     assert wait_until(lambda: not reads(bench, video), 5) < 1
     assert bench.pipeline.active_runs == 0
