@@ -81,7 +81,7 @@ class ReplayServer:
         self._closing = threading.Event()
         logging.getLogger("waitress").setLevel(logging.CRITICAL)
         self._server = waitress.create_server(
-            self._app(), host="127.0.0.1", port=0, threads=16, channel_request_lookahead=1, send_bytes=1
+            self._app(), host="127.0.0.1", port=0, threads=16, channel_request_lookahead=1
         )
         self.url = f"http://127.0.0.1:{self._server.effective_port}/"
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -1,0 +1,120 @@
+"""The page's pure modules, run where they run: in the browser."""
+
+from __future__ import annotations
+
+import pytest
+
+PARSED = [
+    ("a message", b"data: one\n\n", [("message", "one", "")]),
+    ("lines end in CR, LF or both", b"data: 1\r\rdata: 2\n\ndata: 3\r\n\r\n", [("message", str(i), "") for i in (1, 2, 3)]),
+    ("several data lines are one text", b"data: a\ndata:\ndata: b\n\n", [("message", "a\n\nb", "")]),
+    ("only the first space goes", b"data:  two\ndata:none\n\n", [("message", " two\nnone", "")]),
+    ("an event has a name", b"event: start\ndata: {}\n\ndata: x\n\n", [("start", "{}", ""), ("message", "x", "")]),
+    ("an id stays until the next", b"id: 7\ndata: a\n\ndata: b\n\nid\ndata: c\n\n", [("message", "a", "7"), ("message", "b", "7"), ("message", "c", "")]),
+    ("an id with a null byte is none", b"id: 1\ndata: a\n\nid: 2\x003\ndata: b\n\n", [("message", "a", "1"), ("message", "b", "1")]),
+    ("comments and unknown fields say nothing", b": beat\n\nwhat: ever\ndata: a\n:\n\n", [("message", "a", "")]),
+    ("no data, no event", b"event: start\nid: 3\n\ndata: a\n\n", [("message", "a", "3")]),
+    ("an empty data line is data", b"data\n\n", [("message", "", "")]),
+    ("what is unfinished is dropped", b"data: a\n\ndata: b\n", [("message", "a", "")]),
+    ("a byte order mark is no field", b"\xef\xbb\xbfdata: a\n\n", [("message", "a", "")]),
+    ("characters of several bytes", "data: Drosophila ♀ 🪰\n\n".encode(), [("message", "Drosophila ♀ 🪰", "")]),
+]  # fmt: skip
+
+PARSE = """async ([bytes, cuts]) => {
+  const { EventParser } = await import('./static/sse.js')
+  return cuts.map((cut) => {
+    const parser = new EventParser()
+    const edges = [0, ...cut, bytes.length]
+    return edges.slice(1).flatMap((to, i) => parser.push(new Uint8Array(bytes.slice(edges[i], to))))
+      .map(({ type, data, id }) => [type, data, id])
+  })
+}"""
+
+
+@pytest.fixture
+def page(open_page, server):
+    return open_page(server.url)
+
+
+def test_events_are_parsed_wherever_the_chunks_end(page):
+    for name, sent, expected in PARSED:
+        cuts = [[], *([at] for at in range(1, len(sent))), list(range(1, len(sent)))]
+        for cut, events in zip(cuts, page.evaluate(PARSE, [list(sent), cuts]), strict=True):
+            assert [tuple(event) for event in events] == expected, (name, cut)
+
+
+def test_the_time_to_wait_is_read(page):
+    retry = """async () => {
+      const { EventParser } = await import('./static/sse.js')
+      const parser = new EventParser()
+      const said = (text) => (parser.push(new TextEncoder().encode(text)), parser.retry)
+      return [parser.retry, said('retry: soon\\n'), said('retry: 1500\\n')]
+    }"""
+    assert page.evaluate(retry) == [None, None, 1500]
+
+
+def test_the_history_is_bounded_by_number_and_by_bytes(page):
+    sizes = """async () => {
+      const { FrameHistory } = await import('./static/history.js')
+      const many = new FrameHistory({ maxFrames: 10 })
+      const heavy = new FrameHistory({ maxBytes: 1e6 })
+      for (let i = 0; i < 100; i++) {
+        many.add({ frame_idx: i, img: '' })
+        many.add({ frame_idx: i, img: '' })
+        heavy.add({ frame_idx: i, img: 'x'.repeat(98000) })
+      }
+      const huge = new FrameHistory({ maxBytes: 10 })
+      huge.add({ frame_idx: 5, img: 'x'.repeat(1000) })
+      return [many.size, many.has(89), many.has(90), heavy.size, heavy.bytes, huge.has(5)]
+    }"""
+    assert page.evaluate(sizes) == [10, False, True, 10, 1e6, True]
+
+
+def test_the_track_of_scores_is_bounded_and_hides_no_bad_frame(page):
+    figures = """async () => {
+      const { ScoreTrack } = await import('./static/scores.js')
+      const track = new ScoreTrack()
+      for (let i = 0; i < 20000; i++) track.add(i, [i === 7777 ? 0.1 : 0.9, 0.8])
+      const buckets = track.buckets()
+      return [buckets.length, track.width, track.first, track.last,
+        buckets.filter(({ scores }) => scores[0] === 0.1).map(({ frame }) => frame), track.at(7777).scores]
+    }"""
+    buckets, width, first, last, bad, at_bad = page.evaluate(figures)
+    assert (buckets, width, first, last) == (313, 64, 0, 19999)
+    assert bad == [7777 // 64 * 64] and at_bad == [0.1, 0.8]
+
+
+def test_an_edge_is_drawn_only_between_single_peaks(page):
+    lines = """async () => {
+      const { skeleton } = await import('./static/pose.js')
+      const edges = [[0, 1], [1, 2]]
+      const line = (node) => skeleton({ x: node.map((n) => n * 10), y: node, node }, edges).x
+      return [line([0, 1, 2]), line([0, 1, 1, 2]), line([2, 1]), line([])]
+    }"""
+    assert page.evaluate(lines) == [[0, 10, None, 10, 20, None], [], [10, 20, None], []]
+
+
+def test_every_one_of_24_nodes_has_its_own_colour(page):
+    colours = page.evaluate("import('./static/palette.js').then(({ nodeColor }) => [...Array(24).keys()].map(nodeColor))")
+    assert len(set(colours)) == 24
+
+
+def test_times_and_figures_are_written_as_people_write_them(page):
+    written = """import('./static/readouts.js').then(({ clock, videoTime, figure, milliseconds }) =>
+      [clock(null), clock(7), clock(3671), videoTime(38, 25), videoTime(38, 0), figure(61.83), figure(null),
+       milliseconds(4.26), milliseconds(41.7), milliseconds(12345)])"""
+    expected = ["–", "0:07", "1:01:11", "0:01.52", "", "61.8", "–", "4.3 ms", "42 ms", "12.3 s"]
+    assert page.evaluate(written) == expected
+
+
+def test_the_table_of_states_says_what_each_button_may_do(page):
+    allowed = """import('./static/machine.js').then(({ WORDS, allows }) => Object.fromEntries(Object.keys(WORDS)
+      .map((state) => [state, ['start', 'pause', 'resume', 'stop'].filter((event) => allows(state, event))])))"""
+    assert page.evaluate(allowed) == {
+        "idle": ["start"],
+        "starting": ["pause", "stop"],
+        "playing": ["pause", "stop"],
+        "paused": ["resume", "stop"],
+        "done": ["start"],
+        "failed": ["start"],
+    }
