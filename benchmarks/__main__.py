@@ -80,7 +80,7 @@ def measure_speed(rounds: int, frames: int, folder: Path) -> dict[str, Any]:
     first: dict[str, list[float]] = {f"{servers} worker(s)": [] for servers in apps}
 
     def end_to_end(servers: int) -> float:
-        measured = read_stream(apps[servers].address, **query, stop=frames)
+        measured = read_stream(apps[servers].address, {**query, "stop": frames})
         first[f"{servers} worker(s)"].append(measured.first_after * 1000)
         return measured.rate
 
@@ -89,12 +89,12 @@ def measure_speed(rounds: int, frames: int, folder: Path) -> dict[str, Any]:
         f"(b) {bare.note}": bare.rate,
         "(c) the app end to end, 1 worker": lambda: end_to_end(1),
         "(c) the app end to end, 2 workers": lambda: end_to_end(2),
-        "(d) the pipeline, a model that does nothing": lambda: read_stream(idle.address, **idle_query).rate,
+        "(d) the pipeline, a model that does nothing": lambda: read_stream(idle.address, idle_query).rate,
     }
     try:
         for servers in apps:
-            read_stream(apps[servers].address, **query, stop=64)
-        read_stream(idle.address, **idle_query, stop=64)
+            read_stream(apps[servers].address, {**query, "stop": 64})
+        read_stream(idle.address, {**idle_query, "stop": 64})
         for values in first.values():
             values.clear()
         rates = _in_rounds(candidates, rounds)
@@ -106,8 +106,10 @@ def measure_speed(rounds: int, frames: int, folder: Path) -> dict[str, Any]:
             "ratios": _ratios(rates),
         }
     finally:
-        for process in (naive, bare, *apps.values(), idle):
-            process.close()
+        for engine in (naive, bare):
+            engine.close()
+        for app in (*apps.values(), idle):
+            app.close()
 
 
 def _in_rounds(candidates: dict[str, Callable[[], float]], rounds: int) -> dict[str, Any]:
@@ -115,8 +117,10 @@ def _in_rounds(candidates: dict[str, Callable[[], float]], rounds: int) -> dict[
     for number in range(rounds):
         for name, measure in candidates.items():
             measured[name].append(measure())
-            print(f"\r  round {number + 1}/{rounds}: {name:60s}", end="", file=sys.stderr, flush=True)
-    print("\r" + " " * 90 + "\r", end="", file=sys.stderr)
+            if sys.stderr.isatty():
+                print(f"\r  round {number + 1}/{rounds}: {name:60s}", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r" + " " * 90 + "\r", end="", file=sys.stderr)
     print(f"{'frames/s':60s} {'median':>8s} {'min':>8s} {'max':>8s}")
     for name, values in measured.items():
         print(f"{name:60s} {statistics.median(values):8.1f} {min(values):8.1f} {max(values):8.1f}")
@@ -152,7 +156,7 @@ def measure_memory(folder: Path) -> dict[str, Any]:
     try:
         held: dict[int, int] = {}
         look = {frame: lambda frame=frame: held.update({frame: app.memory()}) for frame in (500, 5000)}
-        read_stream(app.address, look, video_name=video.name, model_name="m.nothing")
+        read_stream(app.address, {"video_name": video.name, "model_name": "m.nothing"}, look)
     finally:
         app.close()
     growth = held[5000] / held[500] - 1
@@ -161,10 +165,10 @@ def measure_memory(folder: Path) -> dict[str, Any]:
     return {"bytes": held, "growth": growth}
 
 
-def _measure_drawing() -> dict[str, Any]:
+def _measure_drawing() -> list[dict[str, Any]]:
     from benchmarks import drawing
 
-    return drawing.main()
+    return drawing.figures()
 
 
 if __name__ == "__main__":

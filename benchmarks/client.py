@@ -29,7 +29,7 @@ class Measured:
 
 
 def read_stream(
-    address: str, at: Mapping[int, Callable[[], object]] | None = None, **query: object
+    address: str, query: Mapping[str, object], at: Mapping[int, Callable[[], object]] | None = None
 ) -> Measured:
     """Read a stream to its end, calling `at[n]` once n frames were read; RuntimeError if it fails."""
     due = dict(sorted((at or {}).items()))

@@ -19,6 +19,7 @@ class EngineProcess:
 
     def __init__(self, way: str, model: Path, video: Path, frames: int) -> None:
         command = [sys.executable, "-m", "benchmarks.engines", way, str(model), str(video), str(frames)]
+        self._way = way
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -39,7 +40,7 @@ class EngineProcess:
         assert self._process.stdout is not None
         line = self._process.stdout.readline().strip()
         if not line:
-            raise RuntimeError(f"{' '.join(self._process.args[1:4])} ended early")  # type: ignore[index]
+            raise RuntimeError(f"the measurement {self._way!r} ended early")
         return line
 
     def close(self) -> None:

@@ -43,6 +43,7 @@ let failed = 0
 let loadingSince = 0
 let seekTimer = null
 let placed = 0
+let lookAgain = () => {} // at the workers' health
 let seeking = false // the user holds the seek bar: it is not moved under the finger
 const hiddenNodes = new Set()
 const timed = new WeakSet() // messages drawn once: seeing one again says nothing of the latency
@@ -192,7 +193,10 @@ function showState(state, reason) {
     const next = [el.pause, el.resume, el.start].find((button) => !button.disabled && !button.hidden)
     next?.focus()
   }
-  if (state === 'failed') showError(reason)
+  if (state === 'failed') {
+    showError(reason)
+    lookAgain()
+  }
   if (view.frame !== null && state !== 'starting') showDrawnPlace()
   rate.clear()
   showWaiting()
@@ -243,6 +247,7 @@ let noticeSince = 0
 function showNotice(text) {
   noticeSince = performance.now()
   el.notice.textContent = text
+  if (text) lookAgain()
   showWaiting()
 }
 
@@ -355,15 +360,16 @@ function writeAddress(when) {
   address.write({ video: video.value, model: model.value, frame: frameNumber(), threshold: threshold() }, when)
 }
 
-/** Looks at the workers until they are ready, and again when something went wrong. */
+/** Looks at the workers: often until they are ready, then now and then, and at once when something is wrong. */
 async function watchHealth() {
   for (;;) {
     const { status, text } = document.hidden ? {} : await health()
-    if (status && (el.health.dataset.status !== status || el.health.textContent !== text)) {
-      el.health.dataset.status = status
-      el.health.textContent = text
-    }
-    await new Promise((resolve) => setTimeout(resolve, status === 'ready' ? 10 * HEALTH_EVERY : HEALTH_EVERY))
+    if (status) el.health.dataset.status = status
+    if (text && el.health.textContent !== text) el.health.textContent = text
+    await new Promise((resolve) => {
+      lookAgain = resolve
+      setTimeout(resolve, status === 'ready' ? 10 * HEALTH_EVERY : HEALTH_EVERY)
+    })
   }
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -80,10 +81,16 @@ class ReplayServer:
         self.streams: list[Stream] = []
         self._closing = threading.Event()
         logging.getLogger("waitress").setLevel(logging.CRITICAL)
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)  # handed down to every connection
         self._server = waitress.create_server(
-            self._app(), host="127.0.0.1", port=0, threads=16, channel_request_lookahead=1
+            self._app(),
+            sockets=[listener],
+            threads=16,
+            channel_request_lookahead=1,  # to notice that a page left
+            outbuf_high_watermark=64 * 1024,
         )
-        self.url = f"http://127.0.0.1:{self._server.effective_port}/"
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
 

@@ -1,11 +1,8 @@
-"""The program as its users start it: `python app.py`, as a process of its own."""
+"""`python app.py`: how it starts, answers, and ends."""
 
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -13,35 +10,9 @@ import httpx
 import psutil
 import pytest
 
-from inference.settings import HERE
 from tests.kit import barcode
+from tests.kit.program import Program
 from tests.kit.waiting import wait_until, wait_until_gone
-
-
-class Program:
-    """A running `python app.py`, which is ended with the test."""
-
-    def __init__(self, *arguments: str) -> None:
-        began = time.monotonic()
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "app.py"), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd="/",
-            start_new_session=True,
-        )
-        assert self.process.stdout is not None
-        self.greeting = self.process.stdout.readline()
-        self.address = next(iter(re.findall(r"http://\S+/", self.greeting)), None)
-        if self.address is not None:
-            assert httpx.get(self.address, timeout=10).status_code == 200
-        self.answered_after = time.monotonic() - began
-
-    def family(self) -> list[psutil.Process]:
-        """The process and all below it."""
-        parent = psutil.Process(self.process.pid)
-        return [parent, *parent.children(recursive=True)]
 
 
 @pytest.fixture
@@ -57,13 +28,7 @@ def program(tmp_path):
 
     yield start
     for one in started:
-        if one.process.poll() is None:
-            os.killpg(one.process.pid, signal.SIGKILL)
-        one.process.communicate()
-
-
-def wait_until_ready(address):
-    wait_until(lambda: httpx.get(f"{address}healthz").status_code == 200, 60)
+        one.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -71,7 +36,7 @@ def wait_until_ready(address):
 def test_a_signal_ends_every_process_within_5_seconds_with_status_0(program, number, moment):
     running = program("-n_servers", "2")
     if moment == "ready":
-        wait_until_ready(running.address)
+        running.wait_until_ready()
     family = running.family()
     assert len(family) >= 4
     began = time.monotonic()
@@ -115,7 +80,7 @@ def test_no_process_is_left_when_the_program_is_killed(program):
 def test_the_page_answers_soon_and_the_web_process_has_no_tensorflow(program):
     running = program()
     assert running.answered_after < 4
-    wait_until_ready(running.address)
+    running.wait_until_ready()
     maps = [mapped.path for mapped in psutil.Process(running.process.pid).memory_maps()]
     assert maps
     assert not [path for path in maps if "tensorflow" in path]
@@ -139,8 +104,8 @@ def test_a_busy_port_is_one_line_that_names_port_and_flag_and_status_2(program, 
 def test_two_programs_run_beside_each_other(program):
     one, other = program("-n_servers", "1"), program("-n_servers", "1")
     assert one.address != other.address
-    wait_until_ready(one.address)
-    wait_until_ready(other.address)
+    one.wait_until_ready()
+    other.wait_until_ready()
 
 
 def test_empty_folders_are_empty_lists(program):
