@@ -1,4 +1,4 @@
-"""The page in real Chromium on the real program: `python app.py` with the model and the video it ships with."""
+"""The page in real Chromium on the real program, with the model and the video that it ships with."""
 
 from __future__ import annotations
 
