@@ -12,6 +12,13 @@ import signal
 import socket
 import sys
 import threading
+
+STOP = threading.Event()
+if __name__ == "__main__":
+    # Before the other imports, which take most of a second: a Ctrl-C then is no error either.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: STOP.set())
+
 import time
 from collections.abc import Callable, Iterator
 from importlib import metadata, resources
@@ -25,7 +32,7 @@ from werkzeug.exceptions import HTTPException
 from inference import __version__
 from inference.catalog import Catalog
 from inference.commandline import parse
-from inference.errors import InferenceError, NotFound, PortInUse, RequestError
+from inference.errors import InferenceError, NotFound, PortInUse, RequestError, TooManyStreams
 from inference.logs import configure_log
 from inference.messages import RunDone, RunFailed
 from inference.pipeline import Pipeline, RunRequest
@@ -40,6 +47,10 @@ THREADS = 72
 BUFFERED = 64 * 1024
 """Bytes of a stream that may wait in the server; with the system's own buffer, all that is read ahead."""
 SEND_BUFFER = 256 * 1024
+BACKLOG = 1024
+"""Connections that may wait to be taken; with `listen`, a second program cannot have the port any more."""
+MAX_STREAMS = THREADS - 8
+"""More streams are refused for the moment: the page and its lists need threads too."""
 LOOK = 0.2
 """A silent stream looks this often (s) whether its viewer is still there."""
 
@@ -92,6 +103,8 @@ def _add_stream(app: Flask, catalog: Catalog, pipeline: Pipeline) -> None:
     @app.get("/generate_predictions")
     def generate_predictions() -> Response:
         query = parse_query(request.args, request.headers.get("Last-Event-ID"))
+        if pipeline.active_runs >= MAX_STREAMS:
+            raise TooManyStreams(f"{MAX_STREAMS} streams are open, and more are not served. Try again later.")
         wanted = RunRequest(
             catalog.video(query.video_name),
             catalog.model(query.model_name),
@@ -110,6 +123,16 @@ def stream_events(
     pipeline: Pipeline, wanted: RunRequest, heartbeat: float, gone: Callable[[], bool]
 ) -> Iterator[bytes]:
     """The server-sent events of one run; ends, and ends the run, once the viewer is `gone`."""
+    try:
+        yield from _events_of(pipeline, wanted, heartbeat, gone)
+    except Exception:
+        log.exception("a stream of %s failed", wanted.video.name)
+        yield event_of(RunFailed("Something went wrong in the server; its log says what."))
+
+
+def _events_of(
+    pipeline: Pipeline, wanted: RunRequest, heartbeat: float, gone: Callable[[], bool]
+) -> Iterator[bytes]:
     with pipeline.run(wanted) as run:
         spoke = time.monotonic()
         while not gone():
@@ -141,8 +164,9 @@ def _add_state(app: Flask, pipeline: Pipeline) -> None:
 def _add_errors(app: Flask) -> None:
     @app.errorhandler(InferenceError)
     def user_error(error: InferenceError) -> ResponseReturnValue:
-        status = {RequestError: 400, NotFound: 404}.get(type(error), 500)
-        return jsonify(error=str(error)), status
+        status = {RequestError: 400, NotFound: 404, TooManyStreams: 503}.get(type(error), 500)
+        headers = {"Retry-After": "10"} if status == 503 else {}
+        return jsonify(error=str(error)), status, headers
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:
@@ -162,9 +186,6 @@ def main() -> int:
 def run(settings: Settings) -> int:
     """Run the program until it is told to stop; gives its exit status."""
     configure_log(settings.log_level)
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
     try:
         listener = listen(settings.host, settings.port)
         catalog = Catalog(settings.data, settings.models, settings.kinds)
@@ -174,14 +195,14 @@ def run(settings: Settings) -> int:
             server = Server(create_app(settings, pipeline), listener)
             print(f"Open {address_of(listener)} in a browser. Ctrl-C ends the program.", flush=True)
             # A wait without end would keep some systems from handling the signal.
-            while not stop.wait(1):
+            while not STOP.wait(1):
                 pass
             # First, since it ends every stream with a last word.
             pipeline.close()
             server.close()
-    except PortInUse as error:
+    except InferenceError as error:
         print(f"app.py: error: {error}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, PortInUse) else 1
     return 0
 
 
@@ -217,6 +238,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     try:
         listener.bind((host, port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise PortInUse(f"--port: port {port} at {host} cannot be used: {error.strerror}") from error

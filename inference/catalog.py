@@ -1,12 +1,14 @@
 """The data and models folders: what is in them, and the safe way from a name to a path.
 
 A name is only ever compared with what a folder lists; no path is built from it. So no trick of
-dots, slashes, encodings or null bytes leads out, and a link that leads out of the folder is not listed.
+dots, slashes, encodings or null bytes leads out. A link that leads out of the data or models folder, at
+whatever depth it stands, counts as not there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +17,21 @@ from inference.settings import Kind
 
 VIDEO_SUFFIXES = frozenset(
     (
-        *(".3gp", ".asf", ".avi", ".divx", ".flv", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv"),
-        *(".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"),
+        *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".flv", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v"),
+        *(".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut"),
+        *(".ogv", ".rm", ".swf", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m"),
     )
 )
 """File name endings (lower case) that the decoder reads."""
 SAVED_MODEL = "saved_model.pb"
+SAVED_MODEL_FOLDERS = ("variables", "assets", "debug")
+"""What TensorFlow also reads of a SavedModel, beside the files in its own folder."""
+SLEAP_CONFIG = "training_config.json"
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model as the folder lists it; `key` changes when the file, or a JSON file beside it, does."""
+    """A model as the folder lists it; `key` is its name and, after an @, its `signature`."""
 
     name: str
     path: Path
@@ -43,28 +49,28 @@ class Catalog:
 
     def videos(self) -> list[str]:
         """Names of the video files, sorted."""
-        return sorted(entry.name for entry in _entries(self.data) if _is_video(entry))
+        return sorted(entry.name for entry in entries(self.data) if _is_video(entry))
 
     def model_names(self) -> list[str]:
         """Names of the model files and of the folders that hold a model, sorted."""
-        return sorted(entry.name for entry in _entries(self.models) if self._kind_of(entry))
+        return sorted(entry.name for entry in entries(self.models) if self._kind_of(entry))
 
     def video(self, name: str) -> Path:
         """Path of a video; NotFound if none has that name."""
-        for entry in _entries(self.data):
+        for entry in entries(self.data):
             if entry.name == name and _is_video(entry):
                 return entry
         raise NotFound(f"There is no video named {_shown(name)} in the data folder.")
 
     def model(self, name: str) -> ModelFile:
         """A model by its name; NotFound if none has it."""
-        for entry in _entries(self.models):
+        for entry in entries(self.models):
             if entry.name == name and (kind := self._kind_of(entry)):
-                return ModelFile(name, entry, kind.name, f"{name}@{_signature(entry)}")
+                return ModelFile(name, entry, kind.name, f"{name}@{signature(entry)}")
         raise NotFound(f"There is no model named {_shown(name)} in the models folder.")
 
     def _kind_of(self, entry: Path) -> Kind | None:
-        files = [entry] if entry.is_file() else _files(entry)
+        files = [entry] if entry.is_file() else files_in(entry, self.models)
         for kind in self._kinds:
             if any(file.name.lower().endswith(kind.suffixes) for file in files):
                 return kind
@@ -76,43 +82,57 @@ def _is_video(entry: Path) -> bool:
     return entry.suffix.lower() in VIDEO_SUFFIXES and entry.is_file()
 
 
-def _entries(folder: Path) -> Iterable[Path]:
-    """The folder's own entries: hidden ones and links that lead out of it are left out."""
+def entries(folder: Path, root: Path | None = None) -> list[Path]:
+    """What a folder holds, sorted, without hidden entries and links out of `root` (by default itself)."""
     try:
-        root = folder.resolve(strict=True)
-        names = [entry.name for entry in root.iterdir()]
+        held = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError:
         return []
-    entries = [folder / name for name in names if not name.startswith(".")]
-    return [entry for entry in entries if not entry.is_symlink() or _inside(entry, root)]
+    return [entry for entry in held if not entry.is_symlink() or is_inside(entry, root or folder)]
 
 
-def _inside(entry: Path, root: Path) -> bool:
+def files_in(folder: Path, root: Path) -> list[Path]:
+    """Those of a folder's `entries` that are files."""
+    return [entry for entry in entries(folder, root) if entry.is_file()]
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether a path, all its links followed, is there and lies in the folder `root`."""
     try:
-        return entry.resolve(strict=True).is_relative_to(root)
+        return path.resolve(strict=True).is_relative_to(root.resolve(strict=True))
     except (OSError, RuntimeError):
         return False
 
 
-def _files(folder: Path) -> list[Path]:
+def signature(path: Path) -> str:
+    """Says which version of a model stands at a path: any process gets the same for the same files.
+
+    It changes when anything a predictor may read does: the model's file or all files in its folder, and
+    the JSON files beside it. `path` has to stand directly in the models folder.
+    """
+    root = path.parent
+    if path.is_dir():
+        inner = [entry for entry in entries(path, root) if entry.name in SAVED_MODEL_FOLDERS]
+        read = [file for folder in (path, *inner) for file in files_in(folder, root)]
+        read.append(root / f"{path.name}.json")
+    else:
+        read = [path, path.with_suffix(".json"), root / SLEAP_CONFIG]
+    digest = hashlib.blake2b(digest_size=8)
+    for file in read:
+        digest.update(os.fsencode(f"{file.relative_to(root)}\0{_version(file, root)}\0"))
+    return digest.hexdigest()
+
+
+def _version(file: Path, root: Path) -> str:
+    """What changes with a file's content, short of reading it; empty if there is none."""
     try:
-        return [entry for entry in _entries(folder) if entry.is_file()]
+        if not is_inside(file, root):
+            return ""
+        status = file.stat()
     except OSError:
-        return []
-
-
-def _signature(entry: Path) -> str:
-    """Times and sizes of what a model is made of: its file or files, and the JSON file beside it."""
-    parts = []
-    for file in sorted(
-        [entry, *_files(entry), entry.with_suffix(".json"), entry.parent / "training_config.json"]
-    ):
-        try:
-            status = file.stat()
-            parts.append(f"{status.st_mtime_ns:x}-{status.st_size:x}")
-        except OSError:
-            parts.append("")
-    return f"{abs(hash(tuple(parts))):x}"
+        return ""
+    # ctime and the link's target, since models of one shape have one size, and copies may share a time
+    return f"{status.st_mtime_ns:x}-{status.st_ctime_ns:x}-{status.st_size:x}-{file.resolve()}"
 
 
 def _shown(name: str) -> str:

@@ -88,6 +88,8 @@ class Child:
 
 
 def _enter(main: str, connection: Connection, *arguments: Any) -> None:
+    # Sent to the whole group by some; the parent decides, and a child ends with the pipe to it.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     module, _, name = main.partition(":")
     getattr(importlib.import_module(module), name)(connection, *arguments)
 

@@ -18,8 +18,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference.catalog import signature
 from inference.channels import Pipe, Receiver, Sender
-from inference.errors import PortInUse
+from inference.errors import ModelError, PortInUse
 from inference.logs import configure_log
 from inference.messages import BindFailed, Bound, Connect, Load
 from inference.settings import Settings
@@ -53,7 +54,7 @@ def worker_main(connection: Connection, settings: Settings) -> None:
 
     configure_log(settings.log_level)
     pipe = Pipe(connection)
-    models = Models(lambda order: _make(order, settings), pipe)
+    models = Models(lambda order: _open(order, settings), pipe)
     orders: queue.SimpleQueue[object] = queue.SimpleQueue()
     go: queue.SimpleQueue[Connect] = queue.SimpleQueue()
     # _exit, since a thread in the middle of a prediction cannot be asked to end.
@@ -88,11 +89,19 @@ def _stderr_to_log() -> Iterator[None]:
             log.debug("said at import: %s", said.read().decode(errors="replace"))
 
 
-def _make(order: Load, settings: Settings) -> Predictor:
+def _open(order: Load, settings: Settings) -> Predictor:
+    """The predictor for a model, warm; ModelError if its file is not the one any more that was asked for."""
+    path = Path(order.path)
     dotted = next(kind.predictor for kind in settings.kinds if kind.name == order.kind)
     module, _, name = dotted.partition(":")
     make = getattr(importlib.import_module(module), name)
     predictor: Predictor = make(
-        Path(order.path), threads=settings.threads_per_worker, allow_model_code=settings.allow_model_code
+        path, threads=settings.threads_per_worker, allow_model_code=settings.allow_model_code
     )
+    predictor.setup()
+    # After loading, so that a file which is replaced in the middle is noticed too.
+    if f"{path.name}@{signature(path)}" != order.file_key:
+        raise ModelError(
+            f"{path.name} was changed or replaced while it was in use; start again to use it as it is now."
+        )
     return predictor

@@ -38,6 +38,10 @@ def collect(
             log.warning("dropped a message that is no result: %s", error)
             dropped()
             continue
+        except Exception:
+            log.exception("a result could not be received")
+            dropped()
+            continue
         if isinstance(message, Result | Failed):
             try:
                 handle(message)

@@ -6,6 +6,7 @@ what to do. Whatever helps a developer (a traceback, a file's path) goes to the 
     InferenceError
     ├── RequestError        a request asks for something that makes no sense      -> HTTP 400
     ├── NotFound            no such video or model                                -> HTTP 404
+    ├── TooManyStreams      as many streams are open as are served                -> HTTP 503
     ├── PortInUse           a port that was asked for is taken                    -> exit status 2
     ├── VideoError          a video cannot be opened or read on                   -> ends the run
     ├── ModelError          a model cannot be loaded, or is not what is needed    -> ends the run
@@ -25,6 +26,10 @@ class RequestError(InferenceError):
 
 class NotFound(InferenceError):
     """A video or a model of that name is not in its folder."""
+
+
+class TooManyStreams(InferenceError):
+    """As many streams are open as this program serves."""
 
 
 class PortInUse(InferenceError):

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from inference.messages import Resend
 
 ALONE_AFTER = 3
+OVERTAKEN = 64
+"""So many later batches claimed before it mean that a batch is lost; a worker's queue holds three or so."""
 CLOSED_KEPT = 4096
 """Finished batches that are remembered, to know late news of them; far more than are ever under way."""
 
@@ -27,15 +29,27 @@ class _Batch:
     frames: tuple[int, ...] = ()
     answered: set[int] = field(default_factory=set)
     worker: int | None = None
+    orphaned: bool = False
+    passed: int = 0
     sent_at: float = 0.0
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Frames that have no result yet."""
+        return tuple(frame for frame in self.frames if frame not in self.answered)
 
 
 @dataclass(frozen=True)
 class Losses:
-    """What a worker's death leaves to do: batches to run again, frames (run, index) to give up."""
+    """What a worker's death leaves to do: batches to run again, frames (run, index) to give up.
+
+    `held` says whether the worker had claimed any of them, `runs` whose they are.
+    """
 
     resend: tuple[Resend, ...]
     given_up: tuple[tuple[str, int], ...]
+    held: bool
+    runs: frozenset[str]
 
 
 class Ledger:
@@ -46,16 +60,25 @@ class Ledger:
         self._closed: dict[int, None] = {}
         self._deaths: dict[tuple[str, int], int] = {}
 
-    def sent(self, batch: int, run: str, frames: tuple[int, ...], now: float) -> None:
-        """The producer has sent a batch at the time `now` (s)."""
-        if batch not in self._closed:
-            entry = self._batches.setdefault(batch, _Batch())
-            entry.run, entry.frames, entry.sent_at = run, frames, now
+    def sent(self, batch: int, run: str, frames: tuple[int, ...], now: float) -> Resend | None:
+        """The producer has sent a batch at the time `now` (s); an order if who took it is dead by now."""
+        if batch in self._closed:
+            return None
+        entry = self._batches.setdefault(batch, _Batch())
+        entry.run, entry.frames, entry.sent_at = run, frames, now
+        if not entry.orphaned:
+            return None
+        self._close(batch)
+        return Resend(batch, entry.missing, alone=False)
 
     def claimed(self, batch: int, worker: int) -> None:
         """A worker has taken a batch."""
-        if batch not in self._closed:
-            self._batches.setdefault(batch, _Batch()).worker = worker
+        if batch in self._closed:
+            return
+        self._batches.setdefault(batch, _Batch()).worker = worker
+        for other, entry in self._batches.items():
+            if other < batch and entry.worker is None:
+                entry.passed += 1
 
     def answered(self, batch: int, batch_size: int, run: str, frame: int) -> bool:
         """One frame of a batch has its result; True once it was the batch's last."""
@@ -73,31 +96,32 @@ class Ledger:
         """A worker is dead: what has to be run again, and what has to be given up."""
         resend: list[Resend] = []
         given_up: list[tuple[str, int]] = []
+        held, runs = False, set()
         for batch, entry in list(self._batches.items()):
             if entry.worker not in (worker, None):
                 continue
+            held = held or entry.worker == worker
             if entry.run is None or not entry.frames:
-                entry.worker = None
+                entry.orphaned = entry.worker == worker
                 continue
-            missing = tuple(frame for frame in entry.frames if frame not in entry.answered)
             self._close(batch)
+            runs.add(entry.run)
             if entry.worker is None:
-                resend.append(Resend(batch, missing, alone=False))
-                continue
-            resend.append(self._run_again(batch, entry.run, entry, missing, given_up))
-        return Losses(tuple(resend), tuple(given_up))
+                resend.append(Resend(batch, entry.missing, alone=False))
+            else:
+                resend.append(self._run_again(batch, entry.run, entry, given_up))
+        return Losses(tuple(resend), tuple(given_up), held, frozenset(runs))
 
     def _run_again(
         self,
         batch: int,
         run: str,
         entry: _Batch,
-        missing: tuple[int, ...],
         given_up: list[tuple[str, int]],
     ) -> Resend:
         """Blame each missing frame for the death; add the one that is sure to be at fault to `given_up`."""
         again = []
-        for frame in missing:
+        for frame in entry.missing:
             self._deaths[run, frame] = self._deaths.get((run, frame), 0) + 1
             if self._deaths[run, frame] > ALONE_AFTER and len(entry.frames) == 1:
                 given_up.append((run, frame))
@@ -108,15 +132,17 @@ class Ledger:
         return Resend(batch, tuple(again), alone=worst >= ALONE_AFTER)
 
     def lost(self, before: float) -> tuple[Resend, ...]:
-        """Batches sent before that time (s) which nobody claimed: to be asked when all workers idle.
+        """Batches that are in no worker's queue, though nobody claimed them.
 
-        A worker that idles takes what is in its queue at once, so that such a batch is in no queue.
+        A worker takes its queue in order, so whatever many later batches have overtaken is lost; and
+        a worker that idles takes its queue at once, so if all idle, so is what was sent before `before`.
         """
-        if any(entry.worker is not None for entry in self._batches.values()):
-            return ()
+        idle = all(entry.worker is None for entry in self._batches.values())
         resend = []
         for batch, entry in list(self._batches.items()):
-            if entry.run is not None and entry.frames and not entry.answered and entry.sent_at < before:
+            if entry.run is None or entry.worker is not None or entry.answered:
+                continue
+            if entry.passed >= OVERTAKEN or (idle and entry.sent_at < before):
                 self._close(batch)
                 resend.append(Resend(batch, entry.frames, alone=False))
         return tuple(resend)

@@ -209,11 +209,15 @@ class Failed:
 
 @dataclass(frozen=True)
 class Load:
-    """Load a model and warm it up. `model` is its key, `kind` names the predictor to use."""
+    """Load a model and warm it up. `model` is what it is called from now on, `kind` names the predictor.
+
+    `file_key` says which version of the file is meant (see `catalog.signature`).
+    """
 
     model: str
     kind: str
     path: str
+    file_key: str
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
 """Model files before they are loaded: which file it is, of which format, and what it says of itself.
 
 Reads only h5py, zipfile and JSON: nothing in here imports TensorFlow or runs anything of a model's. Every
-error is a ModelError that names the file (never its folder), what was found and what is needed.
+error is a ModelError that names the file (never where it lies), what was found and what is needed.
+
+A model stands directly in the models folder, and nothing outside that folder is opened for it: a link that
+leads out, from wherever in a model, counts as not there.
 """
 
 from __future__ import annotations
@@ -16,15 +19,16 @@ from typing import Any
 import h5py
 
 from inference import model_code
+from inference.catalog import SAVED_MODEL, SLEAP_CONFIG, files_in, is_inside
 from inference.errors import ModelError
+from inference.settings import KINDS
 
-SUFFIXES = (".h5", ".hdf5", ".keras")
+SUFFIXES = next(kind.suffixes for kind in KINDS if kind.name == "pose")
 """What a model file's name ends in; a SavedModel is a folder instead."""
 
 PREFERRED = "best_model.h5"
-SAVED_MODEL = "saved_model.pb"
-SLEAP_CONFIG = "training_config.json"
 
+_WEIGHTS = "model_weights"
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -60,16 +64,18 @@ def find(path: pathlib.Path) -> pathlib.Path:
 
     A SavedModel is found as its `saved_model.pb`.
     """
-    if path.is_file():
-        if path.suffix.lower() in SUFFIXES:
+    root = path.parent
+    if not is_inside(path, root):
+        raise ModelError(f"There is no model {path.name}.")
+    if not path.is_dir():
+        if path.suffix.lower() in SUFFIXES and path.is_file():
             return path
         raise ModelError(f"{path.name} is no model file: its name has to end in {', '.join(SUFFIXES)}.")
-    if not path.is_dir():
-        raise ModelError(f"There is no model {path.name}.")
-    if (path / PREFERRED).is_file():
+    files = files_in(path, root)
+    if path / PREFERRED in files:
         return path / PREFERRED
-    held = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not held and (path / SAVED_MODEL).is_file():
+    held = [file for file in files if file.suffix.lower() in SUFFIXES]
+    if not held and path / SAVED_MODEL in files:
         return path / SAVED_MODEL
     if len(held) != 1:
         found = "none" if not held else ", ".join(p.name for p in held)
@@ -86,11 +92,11 @@ def inspect(path: pathlib.Path, *, allow_model_code: bool = False) -> StoredMode
     name = path.name if file == path else f"{path.name}/{file.name}"
     skeleton = _skeleton_file(path, file)
     # a skeleton file is of one model alone, so it is the closer word where both stand there
-    sleap = file.parent / SLEAP_CONFIG
-    sleap_config = sleap if skeleton is None and sleap.is_file() else None
+    sleap_config = _first_file([file.parent / SLEAP_CONFIG], path.parent) if skeleton is None else None
     if file.name == SAVED_MODEL and file != path:
         if not allow_model_code:
             model_code.refuse_in_graph(name, _read_bytes(file, name))
+        _refuse_links_out(path)
         return StoredModel(file.parent, name, Format.SAVED_MODEL, None, sleap_config, skeleton)
     form, config = _read_zip(file, name) if file.suffix.lower() == ".keras" else _read_hdf5(file, name)
     if not allow_model_code:
@@ -139,7 +145,27 @@ def _skeleton_file(path: pathlib.Path, file: pathlib.Path) -> pathlib.Path | Non
     candidates = [file.with_suffix(".json")]
     if file != path:
         candidates.append(path.with_name(path.name + ".json"))
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+    return _first_file(candidates, path.parent)
+
+
+def _first_file(candidates: list[pathlib.Path], root: pathlib.Path) -> pathlib.Path | None:
+    return next((file for file in candidates if file.is_file() and is_inside(file, root)), None)
+
+
+def _refuse_links_out(path: pathlib.Path) -> None:
+    """Raise a ModelError if what TensorFlow reads of a SavedModel leads out, as it would follow the link.
+
+    The assets, which the graph names, are the engine's to look at.
+    """
+    read = [path / "fingerprint.pb"]
+    for folder in (path / "variables", path / "debug"):
+        read += [folder, *(folder.iterdir() if folder.is_dir() else ())]
+    for entry in read:
+        if entry.is_symlink() and not is_inside(entry, path.parent):
+            raise ModelError(
+                f"{path.name}/{entry.relative_to(path)} is a link to nothing in the models folder: "
+                "put there what it stands for."
+            )
 
 
 def _read_bytes(file: pathlib.Path, name: str) -> bytes:
@@ -169,16 +195,24 @@ def _read_hdf5(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
         raise ModelError(f"{name} is damaged or cut off: it begins as HDF5 but cannot be read.") from error
     if config is None:
         raise ModelError(_without_config(name, groups))
+    if _WEIGHTS not in groups:
+        raise ModelError(
+            f"{name} holds no weights: they have to be in its group {_WEIGHTS}, and it holds "
+            f"{_few(groups)}. Save the whole model, with model.save(…)."
+        )
     form = Format.H5_KERAS3 if version.split(".")[0] == "3" else Format.H5_KERAS2
     return form, _json_object(config, name)
 
 
 def _without_config(name: str, groups: list[str]) -> str:
-    holds = ", ".join(groups[:3]) + (", …" if len(groups) > 3 else "") if groups else "nothing"
     return (
-        f"{name} holds no model, only weights or other data ({holds}): the architecture is missing. "
+        f"{name} holds no model, only weights or other data ({_few(groups)}): the architecture is missing. "
         "Save the whole model, with model.save(…), not model.save_weights(…)."
     )
+
+
+def _few(groups: list[str]) -> str:
+    return ", ".join(groups[:3]) + (", …" if len(groups) > 3 else "") if groups else "nothing"
 
 
 def _read_zip(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:

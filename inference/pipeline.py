@@ -160,8 +160,7 @@ class Pipeline:
         self._producer = Child("producer", "inference.children:producer_main", self.settings)
         # Its address first: workers keep every core busy at their start.
         connect = Connect(_address_of(self._producer), self._results.address)
-        self._pool.start(models)
-        self._pool.connect(connect)
+        self._pool.start(models, connect)
         for name, target, argument in (
             ("collector", self._collect, self._results),
             ("watcher", self._watch, self._producer),
@@ -219,7 +218,7 @@ class Pipeline:
                 OpenRun(
                     run.id,
                     str(request.video),
-                    request.model.key,
+                    run.model.key,
                     request.start,
                     request.stop,
                     request.image_width,
@@ -260,12 +259,26 @@ class Pipeline:
     @property
     def ready_workers(self) -> int:
         """Number of workers that take work."""
-        return self._pool.connected
+        with self._lock:
+            return self._pool.connected
 
     @property
     def restarts(self) -> int:
         """Number of workers that had to be replaced."""
         return self._pool.restarts
+
+    @property
+    def known_models(self) -> int:
+        """Number of models that are loaded, being loaded, or remembered because they failed."""
+        with self._lock:
+            return self._pool.known_models
+
+    @property
+    def results_address(self) -> str:
+        """Where the collector takes results."""
+        if self._results is None:
+            raise PipelineError("The pipeline is not started.")
+        return self._results.address
 
     def processes(self) -> dict[str, int | None]:
         """Process id of every child by its name."""
@@ -304,7 +317,8 @@ class Pipeline:
     def _watch(self, producer: Child) -> None:
         while not self._stop.is_set():
             with self._lock:
-                children = [producer, *self._pool.children]
+                # A dead producer is always ready to be heard: it would keep this thread awake.
+                children = self._pool.children + ([producer] if producer.alive() else [])
             waiting: list[Any] = [self._wake_out]
             for child in children:
                 waiting += [child.pipe.connection, child.sentinel]
@@ -331,7 +345,9 @@ class Pipeline:
     def _hear_producer(self, news: Any) -> None:
         match news:
             case Sent(batch, run, frames):
-                self._ledger.sent(batch, run, frames, time.monotonic())
+                order = self._ledger.sent(batch, run, frames, time.monotonic())
+                if order is not None:
+                    self._tell_producer(order)
             case Opened(run):
                 if run in self._runs:
                     self._runs[run].video = news
@@ -383,7 +399,7 @@ class Pipeline:
         self._all_connected = self._all_connected or self._pool.connected == self.settings.n_servers
         self._tell_producer(Capacity(self._pool.connected * self.settings.batches_per_worker))
 
-    def worker_died(self, worker: int, how: str) -> None:
+    def worker_died(self, worker: int, how: str) -> bool:
         """Have run again what the dead worker held, and give up what kills one worker after another."""
         self._tell_producer(Capacity(self._pool.connected * self.settings.batches_per_worker))
         losses = self._ledger.died(worker)
@@ -392,9 +408,10 @@ class Pipeline:
         for name, frame in losses.given_up:
             message = f"Frame {frame} was given up: every worker process that predicted it died ({how})."
             self._deliver(Failed(0, 1, name, frame, message))
-        for run in self._runs.values():
-            message = f"A worker process died ({how}) and is replaced; its frames are run again."
-            run.put(RunStatus("restarting", message))
+        message = f"A worker process died ({how}) and is replaced; its frames are run again."
+        for name in losses.runs & self._runs.keys():
+            self._runs[name].put(RunStatus("restarting", message))
+        return losses.held
 
     def model_changed(self, model: Model) -> None:
         """Tell the runs which wait for a model how far it is."""

@@ -31,7 +31,9 @@ from inference.messages import (
 log = logging.getLogger(__name__)
 
 DEATHS_PER_MODEL = 2
-"""So many workers may die while they load a model; then it is the model."""
+"""So many times in a row workers may die while they load a model; then it is the model."""
+DEADLY_FOR = 60.0
+"""A model that killed workers is not tried again for so long (s), however often it is asked for."""
 STARTS = 5
 """So many times in a row a worker may die before it takes work; then it is the machine."""
 
@@ -45,8 +47,8 @@ class Listener(Protocol):
     def worker_connected(self) -> None:
         """One more worker takes work."""
 
-    def worker_died(self, worker: int, how: str) -> None:
-        """A worker is dead."""
+    def worker_died(self, worker: int, how: str) -> bool:
+        """A worker is dead; says whether it held work, which then is what killed it, if anything did."""
 
     def model_changed(self, model: Model) -> None:
         """A model is nearer to being ready, is ready, or has failed."""
@@ -57,13 +59,18 @@ class Listener(Protocol):
 
 @dataclass
 class Model:
-    """A model that was asked for. `info` is known once it is ready."""
+    """A model that was asked for; `info` is known once it is ready.
 
+    `key` is its own: late news of a model that was forgotten meanwhile are not taken for it.
+    """
+
+    key: str
     file: ModelFile
     state: Literal["loading", "ready", "failed"] = "loading"
     info: ModelInfo | None = None
     message: str = ""
     deaths: int = 0
+    last_death: float = float("-inf")
     users: int = 0
     last_used: float = 0.0
     ready_workers: int = 0
@@ -73,9 +80,12 @@ class Model:
 class _Worker:
     number: int
     child: Child
+    invited: bool = False
     connected: bool = False
     loading: str | None = None
+    loading_since: float = 0.0
     loaded: dict[str, ModelInfo] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 class Pool:
@@ -113,50 +123,68 @@ class Pool:
         """The processes, to wait for news of."""
         return [worker.child for worker in self._workers.values()]
 
+    @property
+    def known_models(self) -> int:
+        """How many models are loaded, being loaded, or remembered because they failed."""
+        return len(self._models)
+
     def loaded_models(self) -> list[str]:
         """Names of the models that are ready."""
         return sorted(model.file.name for model in self._models.values() if model.state == "ready")
 
     # Orders --------------------------------------------------------------------------------------
 
-    def start(self, models: Iterable[ModelFile]) -> None:
-        """Start the workers; these models are loaded before they take work."""
+    def start(self, models: Iterable[ModelFile], connect: Connect) -> None:
+        """Start the workers; these models are loaded before they take work, as `connect` says."""
+        self._connect = connect
         for file in models:
-            self._models[file.key] = Model(file, last_used=time.monotonic())
+            self._add(file)
         for _ in range(self.n_servers):
             self._start_worker()
 
-    def connect(self, order: Connect) -> None:
-        """Tell the workers, these and later ones, where work comes from and results go to."""
-        self._connect = order
-        for worker in self._workers.values():
-            worker.child.tell(order)
-
     def use(self, file: ModelFile) -> Model:
         """Count one more user of a model, and have it loaded if it is not."""
-        model = self._models.get(file.key)
+        model = next((model for model in self._models.values() if model.file.key == file.key), None)
         if model is None:
-            model = self._models[file.key] = Model(file)
-            for worker in self._workers.values():
-                worker.child.tell(_load(file))
+            model = self._add(file)
         model.users += 1
         model.last_used = time.monotonic()
-        self._drop_least_used()
+        self._forget_some()
+        return model
+
+    def _add(self, file: ModelFile) -> Model:
+        key = f"{file.key}#{next(self._numbers)}"
+        model = self._models[key] = Model(key, file, last_used=time.monotonic())
+        for worker in self._workers.values():
+            worker.child.tell(_load(model))
         return model
 
     def release(self, model: Model) -> None:
         """One user less."""
         model.users -= 1
-        self._drop_least_used()
+        self._forget_some()
+        self._invite()
 
-    def _drop_least_used(self) -> None:
+    def _forget_some(self) -> None:
+        """Forget failed models, that they be tried again, and the least recently used of too many others."""
+        now = time.monotonic()
+        idle = [model for model in self._models.values() if model.users == 0]
+        for model in idle:
+            held_back = any(model.key in worker.refused for worker in self._workers.values())
+            if held_back or (model.state == "failed" and now - model.last_death > DEADLY_FOR):
+                self._forget(model)
         kept = [model for model in self._models.values() if model.state != "failed"]
         idle = sorted((model for model in kept if model.users == 0), key=lambda model: model.last_used)
         for model in idle[: max(0, len(kept) - self._max_models)]:
-            del self._models[model.file.key]
-            for worker in self._workers.values():
-                worker.loaded.pop(model.file.key, None)
-                worker.child.tell(Unload(model.file.key))
+            self._forget(model)
+
+    def _forget(self, model: Model) -> None:
+        key = model.key
+        del self._models[key]
+        for worker in self._workers.values():
+            worker.loaded.pop(key, None)
+            worker.refused.pop(key, None)
+            worker.child.tell(Unload(key))
 
     # News ----------------------------------------------------------------------------------------
 
@@ -183,29 +211,57 @@ class Pool:
                 worker.connected = True
                 self._early_deaths = 0
                 self._listener.worker_connected()
-                for model in list(self._models.values()):
-                    self._check(model)
-            case Loading(model):
-                worker.loading = model
+                self._check_all()
+            case Loading(key):
+                worker.loading, worker.loading_since = key, time.monotonic()
             case Loaded(key, info):
                 worker.loading = None
                 if key in self._models:
                     worker.loaded[key] = info
+                    self._models[key].deaths = 0
                     self._check(self._models[key])
+                self._invite()
             case LoadFailed(key, message):
                 worker.loading = None
                 if key in self._models:
-                    self._fail(self._models[key], message)
+                    worker.refused[key] = message
+                    self._judge(self._models[key])
+                self._forget_some()
+                self._invite()
+
+    def _invite(self) -> None:
+        """Let workers take work that have every model in use: who gets a batch is not known before."""
+        wanted = {key for key, model in self._models.items() if model.state != "failed"}
+        for worker in self._workers.values():
+            if self._connect is not None and not worker.invited and wanted <= worker.loaded.keys():
+                worker.invited = True
+                worker.child.tell(self._connect)
+
+    def _judge(self, model: Model) -> None:
+        """A model that a worker refuses has failed, unless others that take work have it already.
+
+        Then its file was changed since: its runs go on without the new worker, which waits for their end.
+        """
+        key = model.key
+        having = [worker for worker in self._workers.values() if worker.invited and key in worker.loaded]
+        refusals = [worker.refused[key] for worker in self._workers.values() if key in worker.refused]
+        if refusals and not (having and model.state == "ready"):
+            self._fail(model, refusals[0])
+
+    def _check_all(self) -> None:
+        for model in list(self._models.values()):
+            self._judge(model)
+            self._check(model)
 
     def _check(self, model: Model) -> None:
-        """A model is ready once every worker that takes work has it: who gets a batch is not known."""
-        key = model.file.key
-        having = [worker for worker in self._workers.values() if worker.connected and key in worker.loaded]
+        """A model is ready once every worker that was invited to take work has it."""
         if model.state != "loading":
             return
-        model.ready_workers = len(having)
-        if having and len(having) == self.connected:
-            model.state, model.info = "ready", having[0].loaded[key]
+        key = model.key
+        invited = [worker for worker in self._workers.values() if worker.invited]
+        model.ready_workers = sum(key in worker.loaded for worker in self._workers.values())
+        if self.connected and all(key in worker.loaded for worker in invited):
+            model.state, model.info = "ready", invited[0].loaded[key]
         self._listener.model_changed(model)
 
     def _fail(self, model: Model, message: str) -> None:
@@ -219,8 +275,10 @@ class Pool:
         worker.child.end(0)
         log.error("%s died (%s)", worker.child.name, how)
         self.restarts += 1
+        held_work = self._listener.worker_died(worker.number, how)
         if worker.loading in self._models:
-            self._blame(self._models[worker.loading], how)
+            if not held_work:
+                self._blame(self._models[worker.loading], worker, how)
         elif not worker.connected:
             self._early_deaths += 1
         if self._early_deaths >= STARTS:
@@ -228,17 +286,20 @@ class Pool:
         else:
             delay = 0.0 if self._early_deaths == 0 else min(5.0, 0.1 * 2**self._early_deaths)
             self._restart_at.append(time.monotonic() + delay)
-        self._listener.worker_died(worker.number, how)
-        for model in list(self._models.values()):
-            self._check(model)
+        self._check_all()
+        self._invite()
 
-    def _blame(self, model: Model, how: str) -> None:
+    def _blame(self, model: Model, worker: _Worker, how: str) -> None:
+        """Count a death in the middle of loading a model; deaths at the same time count once."""
+        if worker.loading_since < model.last_death:
+            return
+        model.last_death = time.monotonic()
         model.deaths += 1
         if model.deaths >= DEATHS_PER_MODEL:
             self._fail(
                 model,
-                f"{model.file.name} cannot be loaded: {model.deaths} worker processes died while they "
-                f"loaded it ({how}).",
+                f"{model.file.name} cannot be loaded: {model.deaths} times in a row a worker process died "
+                f"while it loaded it ({how}).",
             )
 
     def _give_up(self, how: str) -> None:
@@ -256,9 +317,8 @@ class Pool:
         self._workers[number] = _Worker(number, child)
         for model in self._models.values():
             if model.state != "failed":
-                child.tell(_load(model.file))
-        if self._connect is not None:
-            child.tell(self._connect)
+                child.tell(_load(model))
+        self._invite()
 
     def ask_to_end(self) -> None:
         """Tell every worker to quit; `end` then waits for it."""
@@ -272,5 +332,5 @@ class Pool:
             worker.child.end(max(0.0, deadline - time.monotonic()))
 
 
-def _load(file: ModelFile) -> Load:
-    return Load(file.key, file.kind, str(file.path))
+def _load(model: Model) -> Load:
+    return Load(model.key, model.file.kind, str(model.file.path), model.file.key)

@@ -119,7 +119,7 @@ class Decoder(threading.Thread):
         self._inbox.put(Opened(run, *size, video.fps, video.n_frames))
 
     def _frames(self, video: Video) -> Any:
-        frames = video.frames(self._order.start, self._order.stop)
+        frames = video.frames(self._order.start, self._order.stop, lambda: self.closed)
         for index in _count(self._order.start):
             self.slots.acquire()
             if self.closed:

@@ -38,7 +38,7 @@ def parse_query(arguments: Mapping[str, str], last_event_id: str | None) -> Stre
     threshold = _number(arguments, "threshold", PoseOptions().threshold)
     start = _integer("start", arguments.get("start", "0"), least=0)
     if last_event_id is not None:
-        start = _integer("Last-Event-ID", last_event_id, least=0) + 1
+        start = _integer("Last-Event-ID", last_event_id, least=-1) + 1
     return StreamQuery(
         video_name,
         arguments.get("model_name") or DEFAULT_MODEL,

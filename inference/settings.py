@@ -63,7 +63,7 @@ class Settings:
     n_servers: int = field(default_factory=default_servers)
     data: Path = HERE / "data"
     models: Path = HERE / "models"
-    log_level: str = "info"
+    log_level: str = "warning"
     allow_model_code: bool = False
     kinds: tuple[Kind, ...] = KINDS
     batch_size: int = 4

@@ -7,7 +7,7 @@ from 0. A video whose first frame has equal first and last channels is gray.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +18,9 @@ import numpy.typing as npt
 
 from inference.errors import VideoError
 from inference.messages import Frame
+
+SEEKABLE = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))
+"""Containers with an index, in which OpenCV finds the very frame; in others it was seen to be frames off."""
 
 _Raw = npt.NDArray[Any]
 
@@ -30,6 +33,7 @@ class Video:
 
     def __init__(self, path: Path) -> None:
         self._name = path.name
+        self._seekable = path.suffix.lower() in SEEKABLE
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         first = self._grab_first()
         if first is None:
@@ -42,13 +46,16 @@ class Video:
         claimed = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.n_frames = None if claimed is None else round(claimed)
 
-    def frames(self, start: int, stop: int | None) -> Iterator[Frame]:
+    def frames(
+        self, start: int, stop: int | None, given_up: Callable[[], bool] = lambda: False
+    ) -> Iterator[Frame]:
         """Frames `start` up to, not including, `stop` (None: the end), each read when asked for.
 
+        Finding the first may take long; once `given_up` says so, there are none.
         Ends early, without an error, where the video ends. Raises VideoError, which names the frame,
         where the file breaks off before the length it promised.
         """
-        if not self._seek(start):
+        if not self._seek(start, given_up):
             return
         index = start
         while stop is None or index < stop:
@@ -59,16 +66,18 @@ class Video:
             yield self._channels(frame)
             index += 1
 
-    def _seek(self, start: int) -> bool:
+    def _seek(self, start: int, given_up: Callable[[], bool]) -> bool:
         """Make `start` the next frame to be read; False if the video ends before it."""
         if start == 0:
             return True
         self._first = None
-        # The count may be an estimate: what lies beyond its last frame is counted while reading.
-        known = 1 if self.n_frames is None else min(start, self.n_frames - 1)
+        known = 1
+        if self._seekable and self.n_frames is not None:
+            # The count may be an estimate: what lies beyond its last frame is counted while reading.
+            known = max(1, min(start, self.n_frames - 1))
         if known > 1:
             self._capture.set(cv2.CAP_PROP_POS_FRAMES, known)
-        return all(self._capture.grab() for _ in range(max(1, known), start))
+        return all(not given_up() and self._capture.grab() for _ in range(known, start))
 
     def _grab_first(self) -> _Raw | None:
         return self._capture.read()[1] if self._capture.isOpened() else None

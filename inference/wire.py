@@ -49,7 +49,7 @@ def decode(parts: Sequence[Buffer]) -> Any:
         return _unpack(header, parts)
     except WireError:
         raise
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise WireError(f"malformed message: {error}") from error
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,32 +63,26 @@ class Results(Protocol):
 
 
 class Models:
-    """The loaded models, and those that could not be: filled by one thread, read by another."""
+    """The loaded models: filled by one thread, read by another."""
 
-    def __init__(self, make: Callable[[Load], Predictor], pool: Pool) -> None:
-        self._make = make
+    def __init__(self, open_model: Callable[[Load], Predictor], pool: Pool) -> None:
+        self._open = open_model
         self._pool = pool
-        self._known: dict[str, Predictor | str] = {}
-        self._changed = threading.Condition()
+        self._known: dict[str, Predictor] = {}
 
     def load(self, order: Load) -> None:
-        """Load and warm a model, and tell the pool how it went; nothing if it is known."""
-        if isinstance(self._known.get(order.model), str) or order.model not in self._known:
-            self._pool.send(Loading(order.model))
-            outcome = self._try(order)
-            with self._changed:
-                self._known[order.model] = outcome
-                self._changed.notify_all()
-            if isinstance(outcome, str):
-                self._pool.send(LoadFailed(order.model, outcome))
-            else:
-                self._pool.send(Loaded(order.model, outcome.info))
+        """Load and warm a model, and tell the pool how it went."""
+        self._pool.send(Loading(order.model))
+        outcome = self._try(order)
+        if isinstance(outcome, str):
+            self._pool.send(LoadFailed(order.model, outcome))
+        else:
+            self._known[order.model] = outcome
+            self._pool.send(Loaded(order.model, outcome.info))
 
     def _try(self, order: Load) -> Predictor | str:
         try:
-            predictor = self._make(order)
-            predictor.setup()
-            return predictor
+            return self._open(order)
         except InferenceError as error:
             log.warning("%s cannot be loaded: %s", order.path, error)
             return str(error)
@@ -98,15 +91,12 @@ class Models:
             return f"The model could not be loaded ({type(error).__name__}); the log says why."
 
     def unload(self, model: str) -> None:
-        """Forget a model; a batch of a run that is over may still ask for it, and is refused."""
-        with self._changed:
-            self._known[model] = "The model is not loaded any more."
+        """Forget a model."""
+        self._known.pop(model, None)
 
     def get(self, model: str) -> Predictor | str:
-        """The model's predictor, or why there is none; waits while it is still to be loaded."""
-        with self._changed:
-            self._changed.wait_for(lambda: model in self._known)
-            return self._known[model]
+        """The model's predictor; a sentence for batches of runs that are over, whose model was unloaded."""
+        return self._known.get(model, "The model is not loaded any more.")
 
 
 def listen(pool: Pool, orders: queue.SimpleQueue[Any], quit_now: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.ledger import ALONE_AFTER, Ledger
+from inference.ledger import ALONE_AFTER, OVERTAKEN, Ledger
 from inference.messages import Resend
 
 
@@ -124,3 +124,35 @@ def test_no_frame_is_ever_lost(data):
         answered |= set(books[batch])
     answered |= {frame for frames in held.values() for frame in frames}
     assert answered | given_up == set(range(12))
+
+
+def test_a_batch_whose_sending_is_heard_of_after_its_workers_death_is_run_again_at_once():
+    ledger = Ledger()
+    ledger.claimed(1, 7)
+    assert ledger.died(7).held
+    assert ledger.sent(1, "r", (0, 1), now=0) == Resend(1, (0, 1), alone=False)
+    assert ledger.sent(2, "r", (2, 3), now=0) is None
+
+
+def test_a_batch_that_many_later_ones_have_overtaken_was_lost_however_busy_the_workers_are():
+    ledger = Ledger()
+    ledger.sent(1, "r", (0,), now=0)
+    for batch in range(2, 2 + OVERTAKEN):
+        assert ledger.lost(before=-1) == ()
+        ledger.sent(batch, "s", (batch,), now=0)
+        ledger.claimed(batch, 1)
+        if batch <= OVERTAKEN:
+            ledger.answered(batch, 1, "s", batch)
+    assert ledger.lost(before=-1) == (Resend(1, (0,), alone=False),)
+
+
+def test_a_death_names_the_runs_that_it_touched():
+    ledger = Ledger()
+    ledger.sent(1, "mine", (0,), now=0)
+    ledger.sent(2, "others", (0,), now=0)
+    ledger.claimed(1, 1)
+    ledger.claimed(2, 2)
+    losses = ledger.died(1)
+    assert losses.runs == {"mine"}
+    assert losses.held
+    assert not ledger.died(1).held

@@ -78,6 +78,61 @@ def test_what_is_no_model_by_its_name(tmp_path):
     assert "There is no model gone.h5" in refusal(tmp_path / "gone.h5")
 
 
+@pytest.fixture
+def outside(tmp_path):
+    """A folder of things that no link in `tmp_path / "models"` may lead to."""
+    (tmp_path / "outside" / "variables").mkdir(parents=True)
+    (tmp_path / "models" / "fly").mkdir(parents=True)
+    write_h5(tmp_path / "outside" / "secret.h5", {})
+    for name in ("secret.json", "saved_model.pb", "variables/variables.index"):
+        (tmp_path / "outside" / name).write_text("{}")
+    return tmp_path / "outside"
+
+
+def test_a_link_out_counts_as_not_there(tmp_path, outside):
+    models = tmp_path / "models"
+    (models / "out.h5").symlink_to(outside / "secret.h5")
+    assert refusal(models / "out.h5") == "There is no model out.h5."
+    (models / "fly" / "best_model.h5").symlink_to(outside / "secret.h5")
+    (models / "fly" / "saved_model.pb").symlink_to(outside / "saved_model.pb")
+    assert "it holds none" in refusal(models / "fly")
+    inner = write_h5(models / "fly" / "a.h5", {})
+    for link in (models / "fly.json", models / "fly" / "a.json", models / "fly" / "training_config.json"):
+        link.symlink_to(outside / "secret.json")
+    model = model_files.inspect(models / "fly")
+    assert (model.path, model.skeleton, model.sleap_config) == (inner, None, None)
+    assert model_files.inspect(inner).sleap_config is None
+
+
+def test_a_link_that_stays_inside_is_followed(tmp_path, outside):
+    models = tmp_path / "models"
+    write_h5(models / "shared.h5", {})
+    (models / "shared.json").write_text("{}")
+    (models / "fly" / "best_model.h5").symlink_to(models / "shared.h5")
+    (models / "fly" / "best_model.json").symlink_to("../shared.json")
+    (models / "same").symlink_to("fly")
+    for name in ("fly", "same"):
+        model = model_files.inspect(models / name)
+        assert model.path == models / name / "best_model.h5"
+        assert model.skeleton == models / name / "best_model.json"
+
+
+@pytest.mark.parametrize("link", ["variables", "variables/variables.index"])
+def test_a_saved_model_whose_weights_lie_elsewhere(tmp_path, outside, link):
+    entry = tmp_path / "models" / "fly" / link
+    (tmp_path / "models" / "fly" / "saved_model.pb").write_bytes(b"")
+    entry.parent.mkdir(exist_ok=True)
+    entry.symlink_to(outside / link)
+    assert f"fly/{link} is a link to nothing in the models folder" in refusal(tmp_path / "models" / "fly")
+
+
+def test_a_hidden_file_is_no_second_model(tmp_path):
+    (tmp_path / "fly").mkdir()
+    for name in ("pose.h5", "._pose.h5"):
+        (tmp_path / "fly" / name).touch()
+    assert model_files.find(tmp_path / "fly").name == "pose.h5"
+
+
 # Formats ------------------------------------------------------------------------------------------
 
 
@@ -147,6 +202,16 @@ def test_only_weights(kit, tmp_path):
     message = refusal(path)
     assert "weights.h5 holds no model, only weights" in message
     assert "model.save(…)" in message
+
+
+def test_only_an_architecture(tmp_path):
+    path = write_h5(tmp_path / "hollow.h5", {})
+    with h5py.File(path, "a") as file:
+        del file["model_weights"]
+        file.create_group("optimizer_weights")
+    message = refusal(path)
+    assert "hollow.h5 holds no weights" in message
+    assert "group model_weights, and it holds optimizer_weights" in message
 
 
 @pytest.mark.parametrize("config", ["{", "", "[1, 2]", "null", '{"a":' * 100_000])

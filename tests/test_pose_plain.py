@@ -7,9 +7,11 @@ truth is known too.
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
@@ -222,6 +224,83 @@ def test_a_file_whose_weights_are_damaged(kit, tmp_path):
             new.writestr(name, old.read(name)[:500] if name.endswith(".h5") else old.read(name))
     with pytest.raises(ModelError, match=r"bent.keras .*cannot be loaded"):
         PosePredictor(bent, threads=1, allow_model_code=False).setup()
+
+
+def refusal(path) -> str:
+    with pytest.raises(ModelError) as caught:
+        PosePredictor(path, threads=1, allow_model_code=False).setup()
+    message = str(caught.value)
+    assert "/tmp" not in message
+    assert str(path.parent) not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [(b"", "an empty file"), (b"no graph " * 9, "something else"), (b"\x08\x01", "something else")],
+)
+def test_a_saved_model_that_is_none(tmp_path, content, found):
+    (tmp_path / "fly").mkdir()
+    (tmp_path / "fly" / "saved_model.pb").write_bytes(content)
+    message = refusal(tmp_path / "fly")
+    assert (
+        f"fly/saved_model.pb is no SavedModel: a graph written by TensorFlow is needed, and it is {found}"
+        in (message)
+    )
+
+
+@pytest.mark.parametrize("form", ["keras2_saved_model", "keras3_saved_model"])
+def test_a_saved_model_without_its_weights(kit, tmp_path, form):
+    path = kit.save(tmp_path, form, kit.picking)
+    (path / "variables" / "variables.index").unlink()
+    message = refusal(path)
+    assert "saved_model.pb is without its weights" in message
+    assert "it holds variables.data-00000-of-00001" in message
+    shutil.rmtree(path / "variables")
+    assert "it is empty or not there" in refusal(path)
+
+
+def test_a_saved_model_whose_weights_are_damaged(kit, tmp_path):
+    path = kit.save(tmp_path, "keras2_saved_model", kit.picking)
+    (path / "variables" / "variables.index").write_bytes(b"something else" * 9)
+    assert "keras2_saved_model/saved_model.pb (a SavedModel) cannot be loaded: " in refusal(path)
+
+
+def test_a_saved_model_whose_asset_lies_elsewhere(kit, tmp_path):
+    tf, path = kit.tf, tmp_path / "models" / "fly"
+    module = tf.Module()
+    (tmp_path / "words.txt").write_text("one")
+    module.words = tf.saved_model.Asset(str(tmp_path / "words.txt"))
+    spec = tf.TensorSpec((None, 8, 8, 1), name="image")
+    serve = tf.function(lambda image: {"confmaps": image}, input_signature=[spec], autograph=False)
+    tf.saved_model.save(module, str(path), signatures=serve)
+    PosePredictor(path, threads=1, allow_model_code=False).setup()
+    (path / "assets" / "words.txt").unlink()
+    (path / "assets" / "words.txt").symlink_to(tmp_path / "words.txt")
+    assert "saved_model.pb needs a file words.txt in assets" in refusal(path)
+
+
+@pytest.mark.parametrize("form", ["keras2.h5", "keras3.h5"])
+def test_a_file_whose_weights_are_of_another_model(kit, tmp_path, form):
+    path = kit.save(tmp_path, form, kit.picking)
+    with h5py.File(path, "a") as file:
+        del file["model_weights"].attrs["layer_names"]
+    assert f"{form} (an HDF5 file of Keras {form[5]}) cannot be loaded" in refusal(path)
+
+
+def test_no_folder_of_the_machine_is_named(tmp_path):
+    from inference.engines.tensorflow import _line
+
+    path = tmp_path / "my models" / "fly"
+    for told in (
+        f"no {path}/variables/v.index",
+        f"no b'{path}/saved_model.pb'",
+        f"no {path.parent}/other.h5",
+    ):
+        assert str(tmp_path) not in _line(OSError(told), path)
+    assert _line(OSError("in /opt/python/keras/layer.py: bad"), path) == "in layer.py: bad"
+    assert _line(OSError("see https://keras.io/api/layers/ for conv/kernel"), path).endswith("conv/kernel")
+    assert _line(KeyError("layer_names"), path) == "'layer_names' is missing in it"
 
 
 def test_a_frame_that_the_model_cannot_take_is_an_error_of_that_frame(kit, load):

@@ -17,6 +17,7 @@ def test_the_defaults():
     [
         ({"start": "7"}, None, "start", 7),
         ({"start": "7"}, "41", "start", 42),
+        ({}, "-1", "start", 0),
         ({"stop": "0"}, None, "stop", 0),
         ({"width": "320"}, None, "width", 320),
         ({"heartbeat": "0.5"}, None, "heartbeat", 0.5),
@@ -50,7 +51,7 @@ def test_what_is_asked_for(arguments, last_event_id, field, value):
         ({"heartbeat": "0"}, None, "heartbeat"),
         ({}, "abc", "Last-Event-ID"),
         ({}, "", "Last-Event-ID"),
-        ({}, "-1", "Last-Event-ID"),
+        ({}, "-2", "Last-Event-ID"),
     ],
 )
 def test_what_makes_no_sense_is_named(arguments, last_event_id, named):

@@ -9,7 +9,7 @@ from inference.video import Video
 from tests.kit import barcode
 
 
-@pytest.fixture(scope="module", params=["avi", "mp4", "mkv"])
+@pytest.fixture(scope="module", params=["avi", "mp4", "mkv", "webm", "ts", "mpg", "wmv", "flv"])
 def numbered(request, tmp_path_factory):
     return barcode.write(tmp_path_factory.mktemp("video") / f"numbered.{request.param}", 90)
 
@@ -21,7 +21,9 @@ def numbers(path, start=0, stop=None):
 
 def test_what_the_container_says(numbered):
     with Video(numbered) as video:
-        assert (video.width, video.height, round(video.fps), video.n_frames) == (128, 96, 30, 90)
+        assert (video.width, video.height, round(video.fps)) == (128, 96, 30)
+        # This one's count is a wrong estimate: nothing else here may depend on it.
+        assert video.n_frames == 90 or numbered.suffix == ".mpg"
 
 
 @pytest.mark.parametrize(

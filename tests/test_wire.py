@@ -1,5 +1,6 @@
 """Messages to bytes and back: one table for both directions, and nothing else gets in."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -27,7 +28,7 @@ MESSAGES = [
     m.Result(1, 2, "r", 4, PREDICTION, b"\xff\xd8jpeg", {"decode": 0.5}, 10.0),
     m.Result(1, 2, "r", 4, NOTHING, b"", {}, 10.0),
     m.Failed(1, 2, "r", 4, "no"),
-    m.Load("m@1", "pose", "/models/m.h5"),
+    m.Load("m@1#2", "pose", "/models/m.h5", "m@1"),
     m.Loaded("m@1", m.ModelInfo(("head", "tail"), ((0, 1),))),
     m.Connect("tcp://a", "tcp://b"),
     m.Quit(),
@@ -83,6 +84,12 @@ MALFORMED = {
     "array too short": [header(**{**CREDIT, "run": {"part": 1, "dtype": "uint8", "shape": [9]}}), b"1"],
     "negative shape": [header(**{**CREDIT, "run": {"part": 1, "dtype": "uint8", "shape": [-1, -1]}}), b"1"],
     "deep": [b"[" * 100_000],
+    "no dict": [b'{"dict":[1]}'],
+    "infinite shape": [
+        b'{"@":"Credit","run":{"part":1,"dtype":"uint8","shape":[Infinity]},"frames":1}',
+        b"1",
+    ],
+    "class that is no text": [header(**{"@": ["Credit"]})],
 }
 
 
@@ -96,3 +103,20 @@ def test_what_is_no_message_is_a_wire_error(parts):
 def test_any_bytes_are_a_wire_error(parts):
     with pytest.raises(WireError):
         decode(parts)
+
+
+KEYS = st.sampled_from(["@", "dict", "part", "dtype", "shape", "run", "frames", "batch", "images"])
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["Credit", "Batch", "uint8"])
+)
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(KEYS, JSON, max_size=4), st.lists(st.binary(max_size=8), max_size=2))
+def test_any_json_is_a_message_or_a_wire_error(said, parts):
+    with contextlib.suppress(WireError):
+        decode([json.dumps(said).encode(), *parts])

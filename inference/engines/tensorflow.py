@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pathlib
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +23,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.saved_model import loader_impl
 
+from inference.catalog import SAVED_MODEL, is_inside
 from inference.engines import Batch
 from inference.errors import FrameError, ModelError
 from inference.model_files import Format, StoredModel
@@ -36,6 +40,9 @@ _PROBE_SIDES = (1920, 2048, 2016)
 
 _PROBE_BATCH = 13
 """A batch length that no kernel's size equals, so that images are told from weights."""
+
+_FOLDERS = re.compile(r"(?<![\w.:/<])/(?:[^\s/'\"]+/)+")
+"""The folders of an absolute path, which are nobody's business but the log's."""
 
 # Keras keeps global state while it builds, so models are loaded one at a time
 _loading = threading.Lock()
@@ -63,7 +70,7 @@ class TensorFlowEngine:
             except Exception as error:
                 log.exception("loading %s failed", model.path)
                 raise ModelError(
-                    f"{model.name} ({model.format.value}) cannot be loaded: {_line(error)}"
+                    f"{model.name} ({model.format.value}) cannot be loaded: {_line(error, model.path)}"
                 ) from error
 
     @property
@@ -139,6 +146,7 @@ def _keras(form: Format) -> Any:
 
 def _load_saved_model(model: StoredModel) -> tuple[Call, Any]:
     """A SavedModel's serving signature: a graph, so that none of its Python is needed or run."""
+    _check_saved_model(model)
     loaded = tf.saved_model.load(str(model.path))
     signatures = loaded.signatures
     if len(signatures) != 1 and "serving_default" not in signatures:
@@ -156,6 +164,35 @@ def _load_saved_model(model: StoredModel) -> tuple[Call, Any]:
         return dict(serve(**{key: batch}))
 
     return call, _checked_spec(model.name, spec)
+
+
+def _check_saved_model(model: StoredModel) -> None:
+    """Raise a ModelError if a SavedModel is none or incomplete, in plainer words than TensorFlow's."""
+    try:
+        graphs = loader_impl.parse_saved_model(str(model.path)).meta_graphs
+    except OSError:
+        graphs = []
+    if not graphs:
+        empty = (model.path / SAVED_MODEL).stat().st_size == 0
+        found = "an empty file" if empty else "something else, or damaged"
+        raise ModelError(
+            f"{model.name} is no SavedModel: a graph written by TensorFlow is needed, and it is {found}."
+        )
+    if len(graphs) > 1:
+        raise ModelError(f"{model.name} holds {len(graphs)} graphs; it has to hold one.")
+    variables = model.path / "variables"
+    if graphs[0].HasField("object_graph_def") and not (
+        (variables / "variables.index").is_file() and any(variables.glob("variables.data-*"))
+    ):
+        held = ", ".join(sorted(file.name for file in variables.glob("*"))[:3])
+        raise ModelError(
+            f"{model.name} is without its weights: beside it, a folder variables with variables.index and "
+            f"variables.data-… is needed, and it {f'holds {held}' if held else 'is empty or not there'}. "
+            "Copy the whole SavedModel."
+        )
+    for asset in graphs[0].asset_file_def:
+        if not is_inside(model.path / "assets" / asset.filename, model.path.parent):
+            raise ModelError(f"{model.name} needs a file {pathlib.PurePath(asset.filename).name} in assets.")
 
 
 def _freed(config: Any) -> dict[str, Any]:
@@ -228,10 +265,16 @@ def _words(shape: tuple[Any, ...]) -> str:
     return "(" + ", ".join("any" if side is None else str(side) for side in shape) + ")"
 
 
-def _line(error: Exception) -> str:
-    """The first line of an error, cut to a sentence's length: the log has it whole."""
+def _line(error: Exception, path: pathlib.Path | None = None) -> str:
+    """The first line of an error, cut to a sentence's length and without folders: the log has it whole."""
     # Keras wraps an error of a nested layer into one for each layer around it; the innermost says why
     told = str(error).rpartition("Exception encountered: ")[2]
+    if isinstance(error, KeyError):
+        told = f"{told} is missing in it"
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
+    if path is not None:
+        # by name first: a folder's name may hold blanks, where the pattern stops
+        text = text.replace(str(path), path.name).replace(f"{path.parent}{os.sep}", "")
+    text = _FOLDERS.sub("", text)
     return text if len(text) <= 200 else text[:200] + "…"

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 BITS = 16
+CODECS = {".mp4": "mp4v", ".ts": "mp2v", ".mpg": "PIM1", ".wmv": "WMV2", ".flv": "FLV1", ".webm": "VP80"}
 
 
 def draw(index: int, width: int = 128, height: int = 96, channels: int = 1) -> np.ndarray:
@@ -41,7 +42,7 @@ def write(path: Path, count: int, **look: int) -> Path:
 
 def write_frames(path: Path, frames: Iterable[np.ndarray]) -> Path:
     """Write a video of these RGB or gray frames at 30 frames/s."""
-    codec = cv2.VideoWriter.fourcc(*("mp4v" if path.suffix == ".mp4" else "MJPG"))
+    codec = cv2.VideoWriter.fourcc(*CODECS.get(path.suffix, "MJPG"))
     writer = None
     for frame in frames:
         if writer is None:

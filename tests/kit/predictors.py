@@ -113,11 +113,21 @@ class FailsInPredict(ReadsNumber):
         return super().predict(batch, options)
 
 
+class GivesNan(ReadsNumber):
+    """Predicts a point that no JSON can say."""
+
+    def _one(self, number: int) -> PosePrediction:
+        return PosePrediction(np.array([[np.nan, 0.0]]), np.ones(1), np.zeros(1, np.int64))
+
+
 class Slow(ReadsNumber):
-    """Takes `seconds` for a batch, and as long to load as `setup` says."""
+    """Takes `seconds` for a batch, and as long to load as `setup` says; the file `began` gets a line then."""
 
     def setup(self) -> None:
         """Load slowly."""
+        if "began" in self.say:
+            with Path(self.say["began"]).open("a") as file:
+                print(os.getpid(), file=file)
         time.sleep(float(self.say.get("setup", 0)))
 
     def predict(self, batch: Sequence[Any], options: PoseOptions) -> list[PosePrediction]:
@@ -134,6 +144,7 @@ PREDICTORS = {
     "stumbles_in_setup": StumblesInSetup,
     "fails_in_feed": FailsInFeed,
     "fails_in_predict": FailsInPredict,
+    "gives_nan": GivesNan,
     "slow": Slow,
 }
 KINDS = tuple(

@@ -74,7 +74,7 @@ def test_one_bad_frame_is_one_failure_in_its_place(bench, video, kind, frame):
     [
         ("fails_in_setup", "a test wrote it"),
         ("stumbles_in_setup", "could not be loaded"),
-        ("killed_in_setup", "died while they loaded it"),
+        ("killed_in_setup", "died while it loaded it"),
     ],
 )
 def test_a_model_that_cannot_be_loaded_ends_its_own_runs_with_a_sentence(bench, video, kind, said):

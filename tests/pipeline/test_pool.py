@@ -1,6 +1,7 @@
 """The pool alone, with real processes that cannot even start."""
 
 from inference.child import Child
+from inference.messages import Connect
 from inference.pool import STARTS, Pool
 from tests.kit.waiting import wait_until
 
@@ -13,6 +14,7 @@ class Recorder:
 
     def worker_died(self, worker, how):
         self.deaths.append(how)
+        return False
 
     def pool_failed(self, reason):
         self.reasons.append(reason)
@@ -21,7 +23,7 @@ class Recorder:
 def test_workers_that_die_at_their_start_are_given_up_with_a_reason():
     recorder = Recorder()
     pool = Pool(lambda name: Child(name, "tests.kit.processes:dies_at_its_start"), 1, 4, recorder)
-    pool.start([])
+    pool.start([], Connect("tcp://127.0.0.1:1", "tcp://127.0.0.1:1"))
 
     def given_up():
         pool.watch()

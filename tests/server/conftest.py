@@ -24,6 +24,7 @@ MODELS = {
     "bad.fails_in_predict": "frame=5",
     "late.slow": "setup=3 seconds=0.2",
     "none.fails_in_setup": "",
+    "nan.gives_nan": "",
 }
 
 

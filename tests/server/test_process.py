@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -10,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+from inference.settings import HERE
 from tests.kit import barcode
 from tests.kit.program import Program
 from tests.kit.waiting import wait_until, wait_until_gone
@@ -112,3 +115,32 @@ def test_empty_folders_are_empty_lists(program):
     running = program("-n_servers", "1")
     for which in ("videos", "models"):
         assert httpx.get(f"{running.address}get_available_{which}").json() == []
+
+
+def test_a_port_is_one_programs_alone_from_the_first_moment(program):
+    one = program("-n_servers", "1")
+    port = one.address.rstrip("/").rpartition(":")[2]
+    other = program("-n_servers", "1", "--port", port)
+    _, err = other.process.communicate(timeout=20)
+    assert other.process.returncode == 2
+    assert len(err.splitlines()) == 1
+    assert httpx.get(one.address).status_code == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_anything_is_started_is_no_error_either(number):
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "app.py"), "--port", "0"], stderr=subprocess.PIPE, text=True
+    )
+    own = psutil.Process(process.pid)
+
+    def imports():
+        return any("numpy" in mapped.path for mapped in own.memory_maps())
+
+    # It imports its libraries now, and has set its handlers before.
+    wait_until(
+        lambda: any("flask" in mapped.path or "numpy" in mapped.path for mapped in own.memory_maps()), 10
+    )
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")

@@ -242,3 +242,22 @@ def test_the_page_and_what_it_needs_come_from_here(site):
     assert b"Plotly" in script.content
     assert "max-age" in script.headers["cache-control"]
     assert json.loads(httpx.get(f"{site.address}nope").text)["error"]
+
+
+def test_more_streams_than_are_served_are_told_to_come_back(site):
+    connections = [open_stream(site, video_name="long.mp4", model_name="m.number") for _ in range(64)]
+    wait_for_runs(site, 64, 30)
+    response = httpx.get(f"{site.address}generate_predictions", params=QUERY)
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert "64 streams" in response.json()["error"]
+    assert httpx.get(site.address, timeout=5).status_code == 200
+    for connection in connections:
+        connection.close()
+    wait_for_runs(site, 0, 10)
+
+
+def test_an_error_that_nobody_foresaw_ends_the_stream_with_a_sentence(site):
+    (name, _, data) = without_status(site.stream(video_name="a.avi", model_name="nan.gives_nan"))[-1]
+    assert (name, data["frame_idx"]) == ("failure", None)
+    assert data["message"]
