@@ -43,8 +43,14 @@ def build(size: int, folded: bool = False) -> keras.Model:
     `folded` leaves the batch normalisation out: its factors stand in the convolutions, which is what ships.
     """
 
+    # A trained model's kernels are put in afterwards, and an older Keras 3 cannot read how a newer one writes
+    # the usual initializer down; it can read zeros.
+    kernels = "zeros" if folded else "glorot_uniform"
+
     def conv(x: Any, filters: int, kernel: int = 3, stride: int = 1, name: str = "") -> Any:
-        x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=folded, name=name)(x)
+        x = layers.Conv2D(
+            filters, kernel, stride, "same", use_bias=folded, kernel_initializer=kernels, name=name
+        )(x)
         if not folded:
             x = layers.BatchNormalization(name=f"{name}_norm")(x)
         return layers.Activation("relu", name=f"{name}_relu")(x)
@@ -66,7 +72,9 @@ def build(size: int, folded: bool = False) -> keras.Model:
     x = conv(x, 32, name="last")
     # Most of a map is 0: starting there saves the first hundred steps.
     start = keras.initializers.Constant(-4.0)
-    maps = layers.Conv2D(len(NODES), 1, activation="sigmoid", bias_initializer=start, name="maps")(x)
+    maps = layers.Conv2D(
+        len(NODES), 1, activation="sigmoid", kernel_initializer=kernels, bias_initializer=start, name="maps"
+    )(x)
     return keras.Model(image, maps, name="sample_unet")
 
 

@@ -151,7 +151,7 @@ def test_a_models_key_changes_where_a_link_or_a_file_is_replaced_by_its_like(cat
 def test_another_process_gets_the_same_signature(catalog):
     file = catalog.model("sleap")
     script = "import sys, pathlib, inference.catalog as c; print(c.signature(pathlib.Path(sys.argv[1])))"
-    said = subprocess.run(  # noqa: S603
+    said = subprocess.run(
         [sys.executable, "-c", script, str(file.path)],
         env={**os.environ, "PYTHONHASHSEED": "7"},
         capture_output=True,

@@ -147,7 +147,16 @@ def _keras(form: Format) -> Any:
 def _load_saved_model(model: StoredModel) -> tuple[Call, Any]:
     """A SavedModel's serving signature: a graph, so that none of its Python is needed or run."""
     _check_saved_model(model)
-    loaded = tf.saved_model.load(str(model.path))
+    try:
+        loaded = tf.saved_model.load(str(model.path))
+    except Exception as error:
+        if _weights_can_be_read(model.path / "variables"):
+            raise
+        log.exception("loading %s failed", model.path)
+        raise ModelError(
+            f"{model.name} cannot be loaded: its weights, in the folder variables beside it, are damaged or "
+            "incomplete. Copy the whole SavedModel."
+        ) from error
     signatures = loaded.signatures
     if len(signatures) != 1 and "serving_default" not in signatures:
         found = ", ".join(signatures) or "none"
@@ -193,6 +202,19 @@ def _check_saved_model(model: StoredModel) -> None:
     for asset in graphs[0].asset_file_def:
         if not is_inside(model.path / "assets" / asset.filename, model.path.parent):
             raise ModelError(f"{model.name} needs a file {pathlib.PurePath(asset.filename).name} in assets.")
+
+
+def _weights_can_be_read(folder: pathlib.Path) -> bool:
+    """Whether a SavedModel's weights are whole, as far as their file's form tells; true if there are none."""
+    if not folder.is_dir():
+        return True
+    try:
+        weights = tf.train.load_checkpoint(str(folder / "variables"))
+        for name in weights.get_variable_to_shape_map():
+            weights.get_tensor(name)
+    except (tf.errors.OpError, RuntimeError, ValueError, LookupError):
+        return False
+    return True
 
 
 def _freed(config: Any) -> dict[str, Any]:
@@ -269,7 +291,7 @@ def _line(error: Exception, path: pathlib.Path | None = None) -> str:
     """The first line of an error, cut to a sentence's length and without folders: the log has it whole."""
     # Keras wraps an error of a nested layer into one for each layer around it; the innermost says why
     told = str(error).rpartition("Exception encountered: ")[2]
-    if isinstance(error, KeyError):
+    if isinstance(error, KeyError) and " " not in told:
         told = f"{told} is missing in it"
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
