@@ -168,7 +168,9 @@ def measure_memory(folder: Path) -> dict[str, Any]:
 def _measure_drawing() -> list[dict[str, Any]]:
     from benchmarks import drawing
 
-    return drawing.figures()
+    figures = [drawing.measure(**case) for case in drawing.CASES]
+    drawing.show(figures)
+    return figures
 
 
 if __name__ == "__main__":

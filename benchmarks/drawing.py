@@ -47,7 +47,9 @@ def measure(
         page.get_by_role("button", name="Start").click()
         page.wait_for_function("viewer.state === 'done'", timeout=(30 + 10 * frames / 30) * 1000)
         busy = processor.seconds() - before
-        seen = page.evaluate("({received: viewer.received, drawn: viewer.drawn, skipped: viewer.skipped, drawnAt})")
+        seen = page.evaluate(
+            "({received: viewer.received, drawn: viewer.drawn, skipped: viewer.skipped, drawnAt})"
+        )
         browser.close()
     times = seen.pop("drawnAt")
     seconds = (times[-1] - times[0]) / 1000
@@ -93,7 +95,8 @@ def main() -> None:
     if as_json:
         print(json.dumps(figures, indent=2))
         return
-    print(f"{'frames':>12} {'points':>14} {'asked/s':>8} {'drawn/s':>8} {'drawn':>6} {'skipped':>8} {'CPU ms':>7}")
+    columns = ("asked/s", 8), ("drawn/s", 8), ("drawn", 6), ("skipped", 8), ("CPU ms", 7)
+    print(f"{'frames':>12} {'points':>14}", *(f"{name:>{width}}" for name, width in columns))
     for row in figures:
         asked = row["asked_per_second"] or "all"
         points = f"{row['points']} of {row['nodes']} nodes"

@@ -7,22 +7,24 @@ import { AddressWriter, readAddress } from './address.js'
 import { ScoreChart } from './chart.js'
 import { chooser } from './chooser.js'
 import { FrameHistory } from './history.js'
+import { watchHealth } from './health.js'
 import { bindKeys } from './keys.js'
+import { Legend } from './legend.js'
 import { allows, isActive, WORDS } from './machine.js'
 import { NewestFirst } from './newest.js'
 import { Pacer } from './pacer.js'
-import { nodeColor } from './palette.js'
 import { Player } from './player.js'
 import { bestScores } from './pose.js'
 import { clock, figure, Latency, milliseconds, Rate, videoTime } from './readouts.js'
 import { ScoreTrack } from './scores.js'
-import { health, listModels, listVideos, predictionsUrl } from './server.js'
+import { listModels, listVideos, predictionsUrl } from './server.js'
+import { bindThemeSwitch } from './switch.js'
 import { FrameView } from './view.js'
 
 const SEEK_REST = 250 // ms that a slider must rest before a new stream is opened for it
 const SLOW_TICK = 250 // ms between two updates of the chart and the figures
 const PLACE_EVERY = 60 // ms between two updates of numbers that nobody could read faster
-const HEALTH_EVERY = 1000 // ms between two looks at workers that are not ready
+const NOTICE_STAYS = 1500 // ms that a notice can be read, though frames come again
 
 const el = Object.fromEntries([...document.querySelectorAll('[id]')].map((node) => [node.id, node]))
 const place = readAddress(location.search)
@@ -35,18 +37,25 @@ const rate = new Rate()
 const latency = new Latency()
 const view = new FrameView(el.frame)
 const newest = new NewestFirst(draw)
-const chart = new ScoreChart({ canvas: el.chart, mark: el.mark, tip: el.tip, track, onSeek: (frame) => seek(frame) })
+const chart = new ScoreChart({
+  canvas: el.chart, mark: el.mark, tip: el.tip, track, onSeek: (frame) => seek(frame),
+})
+const legend = new Legend(el.legend, (hidden) => {
+  view.setHidden(hidden)
+  chart.setHidden(hidden)
+})
+const workers = watchHealth(el.health)
 
 let info = null // the current run's start event
+let at = place.frame // the frame that the page is at
 let received = 0
 let failed = 0
-let loadingSince = 0
-let seekTimer = null
+let since = 0 // when this state began, or the last seek; what arrived before says nothing of the latency
 let placed = 0
-let lookAgain = () => {} // at the workers' health
+let noticed = 0
+let seekTimer = null
 let seeking = false // the user holds the seek bar: it is not moved under the finger
-const hiddenNodes = new Set()
-const timed = new WeakSet() // messages drawn once: seeing one again says nothing of the latency
+let typing = false // likewise the frame's number, while the user is in it
 
 const player = new Player({
   history,
@@ -54,10 +63,12 @@ const player = new Player({
   on: { state: showState, info: showInfo, frame: showFrame, received: countMessage, notice: showNotice },
 })
 
-const video = chooser({ select: el.video, empty: el['no-videos'], list: listVideos, wanted: place.video, onChange: () => choose(0) })
+const video = chooser({
+  select: el.video, empty: el['no-videos'], list: listVideos, wanted: place.video, onChange: () => choose(0),
+})
 const model = chooser({
   select: el.model, empty: el['no-models'], list: listModels, wanted: place.model || el.model.dataset.default,
-  insist: place.model !== '', onChange: () => choose(frameNumber()),
+  insist: place.model !== '', onChange: () => choose(at),
 })
 
 /* ---- what the user does ---- */
@@ -70,7 +81,6 @@ el.back.addEventListener('click', () => player.step(-1))
 el.forward.addEventListener('click', () => player.step(1))
 el.dismiss.addEventListener('click', () => showError(''))
 el.refresh.addEventListener('click', refresh)
-el.theme.addEventListener('click', switchTheme)
 el['zoom-in'].addEventListener('click', () => view.zoom(1 / 1.5))
 el['zoom-out'].addEventListener('click', () => view.zoom(1.5))
 el['zoom-reset'].addEventListener('click', () => view.resetZoom())
@@ -79,31 +89,48 @@ el.seek.addEventListener('input', () => {
   seek(Number(el.seek.value), SEEK_REST)
 })
 el.seek.addEventListener('change', () => seek(Number(el.seek.value)))
-el['frame-number'].addEventListener('change', () => seek(frameNumber()))
+el['frame-number'].addEventListener('focus', () => {
+  typing = true
+  el['frame-number'].select()
+})
+el['frame-number'].addEventListener('blur', () => {
+  typing = false
+  showPlace(at)
+})
+el['frame-number'].addEventListener('keydown', (event) => {
+  if (event.key === 'Enter') el['frame-number'].blur() // the keys are the player's again
+})
+el['frame-number'].addEventListener('change', () => {
+  typing = false
+  seek(Math.floor(Number(el['frame-number'].value)) || 0)
+})
 el.threshold.addEventListener('input', applyThreshold)
 el.speed.addEventListener('change', applySpeed)
 addEventListener('focus', refresh)
 addEventListener('pagehide', () => player.stop())
 bindKeys({
-  space: () => (allows(player.state, 'pause') ? player.pause() : allows(player.state, 'resume') ? player.resume() : start()),
+  space() {
+    if (allows(player.state, 'pause')) player.pause()
+    else if (allows(player.state, 'resume')) player.resume()
+    else start()
+  },
   step: (frames) => player.step(frames),
   seekBar: el.seek,
 })
 
 function start() {
   if (!allows(player.state, 'start')) return
-  if (!video.value || !model.value) return showError(video.value ? 'Choose a model first.' : 'Choose a video first.')
-  const atEnd = player.state === 'done' && player.end !== null && frameNumber() >= player.end - 1
-  const frame = atEnd ? 0 : frameNumber()
+  if (!video.value) return showError('Choose a video first.')
+  if (!model.value) return showError('Choose a model first.')
+  const atEnd = player.state === 'done' && player.end !== null && at >= player.end - 1
   clearTimeout(seekTimer)
-  seeking = false
+  seeking = typing = false
   showError('')
   resetFigures()
-  loadingSince = performance.now()
-  const [chosenVideo, chosenModel] = [video.value, model.value]
+  const chosen = { video: video.value, model: model.value }
   player.start({
-    frame,
-    url: (from) => predictionsUrl({ video: chosenVideo, model: chosenModel, frame: from, threshold: threshold() }),
+    frame: atEnd ? 0 : at,
+    url: (frame) => predictionsUrl({ ...chosen, frame, threshold: threshold() }),
   })
 }
 
@@ -117,7 +144,7 @@ function choose(frame) {
   el.stage.classList.add('empty')
   el.facts.textContent = el['last-frame'].textContent = ''
   el.seek.disabled = true
-  el.legend.replaceChildren()
+  legend.setUp([])
   el.blank.hidden = true
   showError('')
   showPlace(frame)
@@ -133,6 +160,7 @@ function seek(frame, rest = 0) {
   showPlace(target)
   const go = () => {
     seeking = false
+    since = performance.now()
     player.seek(target)
     writeAddress({ now: true })
   }
@@ -162,22 +190,10 @@ function refresh() {
   return Promise.all([video.refresh(), model.refresh()])
 }
 
-function switchTheme() {
-  const dark = getComputedStyle(el.theme).colorScheme === 'dark'
-    || (!document.documentElement.dataset.theme && matchMedia('(prefers-color-scheme: dark)').matches)
-  const theme = dark ? 'light' : 'dark'
-  document.documentElement.dataset.theme = theme
-  try {
-    localStorage.setItem('theme', theme)
-  } catch {
-    // Not kept, then.
-  }
-  chart.draw()
-}
-
 /* ---- what the player says ---- */
 
 function showState(state, reason) {
+  since = performance.now()
   el.state.textContent = WORDS[state]
   el.state.dataset.state = state
   const focused = document.activeElement
@@ -195,24 +211,28 @@ function showState(state, reason) {
   }
   if (state === 'failed') {
     showError(reason)
-    lookAgain()
+    workers.lookAgain()
   }
   if (view.frame !== null && state !== 'starting') showDrawnPlace()
   rate.clear()
   showWaiting()
   slowTick()
   if (state !== 'starting') writeAddress({ now: true })
-  document.title = `${state === 'playing' ? '▶ ' : ''}${player.run ? `${video.value} – ` : ''}Interactive model inference`
+  const running = player.run ? `${state === 'playing' ? '▶ ' : ''}${video.value} – ` : ''
+  document.title = `${running}Interactive model inference`
 }
 
 function showInfo(started) {
   info = started
   el.stage.classList.remove('empty')
-  hiddenNodes.clear()
   view.setUp(info)
   chart.setUp(info.nodes)
-  showLegend(info.nodes)
-  const facts = [`${info.width} × ${info.height}`, info.fps && `${Number(info.fps.toFixed(2))} frames/s`, info.n_frames && `${info.n_frames} frames`]
+  legend.setUp(info.nodes)
+  const facts = [
+    `${info.width} × ${info.height}`,
+    info.fps && `${Number(info.fps.toFixed(2))} frames/s`,
+    info.n_frames && `${info.n_frames} frames`,
+  ]
   el.facts.textContent = facts.filter(Boolean).join('  ·  ')
   el.seek.disabled = false
   applySpeed()
@@ -229,11 +249,11 @@ function countMessage(entry) {
   track.add(entry.frame_idx, bestScores(entry, info.nodes.length))
 }
 
-function showFrame(entry) {
+function showFrame(entry, sought) {
   const single = player.state !== 'playing'
-  if (performance.now() - noticeSince > 1500) showNotice('')
+  if (performance.now() - noticed > NOTICE_STAYS) showNotice('')
   el.blank.hidden = true
-  if (!entry.failure) newest.offer(entry)
+  if (!entry.failure) newest.offer(entry, sought)
   else if (single) {
     el.blank.textContent = `Frame ${entry.frame_idx} failed: ${entry.failure}`
     el.blank.hidden = false
@@ -242,12 +262,10 @@ function showFrame(entry) {
   showWaiting()
 }
 
-let noticeSince = 0
-
 function showNotice(text) {
-  noticeSince = performance.now()
+  noticed = performance.now()
   el.notice.textContent = text
-  if (text) lookAgain()
+  if (text) workers.lookAgain()
   showWaiting()
 }
 
@@ -255,8 +273,7 @@ function showNotice(text) {
 
 function draw(message) {
   view.draw(message)
-  if (!timed.has(message)) latency.add(message.timing, performance.now() - message.arrived)
-  timed.add(message)
+  if (message.arrived > since) latency.add(message.timing, performance.now() - message.arrived)
   if (player.state !== 'playing' || performance.now() - placed > PLACE_EVERY) showDrawnPlace()
 }
 
@@ -268,9 +285,10 @@ function showDrawnPlace() {
 }
 
 function showPlace(frame) {
-  if (seeking && document.activeElement === el.seek && frame !== Number(el.seek.value)) return
+  if (seeking && frame !== Number(el.seek.value)) return
+  at = frame
   el.seek.value = frame
-  if (document.activeElement !== el['frame-number']) el['frame-number'].value = frame
+  if (!typing) el['frame-number'].value = frame
   el.time.textContent = videoTime(frame, info?.fps)
 }
 
@@ -285,27 +303,6 @@ function showWaiting() {
   el.waiting.hidden = !waits
   el.stage.classList.toggle('waits', waits)
   el['waiting-text'].textContent = el.notice.textContent || 'Waiting for the frame …'
-}
-
-function showLegend(nodes) {
-  const buttons = nodes.map((name, node) => {
-    const button = document.createElement('button')
-    button.type = 'button'
-    button.setAttribute('aria-pressed', 'true')
-    button.innerHTML = '<svg viewBox="0 0 20 20" aria-hidden="true"><path d="m3 3 14 14M17 3 3 17"/></svg>'
-    button.firstChild.style.stroke = nodeColor(node)
-    button.append(name)
-    button.addEventListener('click', () => toggleNode(node, button))
-    return button
-  })
-  el.legend.replaceChildren(...buttons)
-}
-
-function toggleNode(node, button) {
-  if (!hiddenNodes.delete(node)) hiddenNodes.add(node)
-  button.setAttribute('aria-pressed', String(!hiddenNodes.has(node)))
-  view.setHidden(hiddenNodes)
-  chart.setHidden(hiddenNodes)
 }
 
 function showError(text) {
@@ -323,18 +320,19 @@ function slowTick() {
   const share = frames ? Math.min(1, (player.cursor + 1) / frames) : 0
   el.fps.textContent = figure(perSecond)
   el.latency.textContent = milliseconds(total)
-  el.stages.textContent = stages.map(([name, ms]) => `${name.replaceAll('_', ' ')} ${ms.toFixed(1)}`).join(' · ')
+  const stage = ([name, ms]) => `${name.replaceAll('_', ' ')}\u00a0${ms.toFixed(1)}`
+  el.stages.textContent = stages.map(stage).join('\u00a0· ')
   el.skipped.textContent = newest.skipped
   el.failed.textContent = failed
   el['failed-row'].hidden = !failed
   el['progress-text'].textContent = frames && info ? `${Math.floor(share * 100)} %` : '–'
   el['progress-bar'].style.transform = `scaleX(${share})`
   el.progress.setAttribute('aria-valuenow', Math.floor(share * 100))
-  el.left.textContent = frames && perSecond && player.state === 'playing' ? clock(Math.ceil((frames - player.cursor - 1) / perSecond)) : '–'
+  el.left.textContent = frames && perSecond ? clock(Math.ceil((frames - player.cursor - 1) / perSecond)) : '–'
   if (info) showRange()
-  if (player.state === 'starting' && now - loadingSince > 3000) {
+  if (player.state === 'starting' && now - since > 3000) {
     const text = el.notice.textContent || 'Waiting for the frame …'
-    el['waiting-text'].textContent = `${text} (${Math.floor((now - loadingSince) / 1000)} s)`
+    el['waiting-text'].textContent = `${text} (${Math.floor((now - since) / 1000)} s)`
   }
   chart.draw()
 }
@@ -354,29 +352,15 @@ function resetFigures() {
 const threshold = () => Number(el.threshold.value)
 const frameCount = () => player.end ?? info?.n_frames ?? null
 const lastFrame = () => (frameCount() === null ? null : Math.max(0, frameCount() - 1))
-const frameNumber = () => Math.max(0, Math.floor(Number(el['frame-number'].value)) || 0)
 
 function writeAddress(when) {
-  address.write({ video: video.value, model: model.value, frame: frameNumber(), threshold: threshold() }, when)
-}
-
-/** Looks at the workers: often until they are ready, then now and then, and at once when something is wrong. */
-async function watchHealth() {
-  for (;;) {
-    const { status, text } = document.hidden ? {} : await health()
-    if (status) el.health.dataset.status = status
-    if (text && el.health.textContent !== text) el.health.textContent = text
-    await new Promise((resolve) => {
-      lookAgain = resolve
-      setTimeout(resolve, status === 'ready' ? 10 * HEALTH_EVERY : HEALTH_EVERY)
-    })
-  }
+  address.write({ video: video.value, model: model.value, frame: at, threshold: threshold() }, when)
 }
 
 /**
- * For tests and benchmarks, read-only: `state`, `frameIdx` (the frame on the screen, or null), and, since the
- * last Start, `received` (messages from the server), `drawn`, `skipped` (replaced by a newer one before they were
- * drawn) and `failed` frames; `kept` frames can be stepped through.
+ * For tests and benchmarks, read-only: `state`, `frameIdx` (the frame on the screen, or null), and, since
+ * the last Start, `received` (messages from the server), `drawn`, `skipped` (replaced by a newer one before
+ * they were drawn) and `failed` frames; `kept` frames can be stepped through.
  */
 window.viewer = Object.freeze({
   get state() { return player.state },
@@ -388,9 +372,9 @@ window.viewer = Object.freeze({
   get kept() { return history.size },
 })
 
+bindThemeSwitch(el.theme)
 el.threshold.value = place.threshold
 showPlace(place.frame)
 applyThreshold()
 setInterval(slowTick, SLOW_TICK)
-watchHealth()
 refresh()

@@ -23,6 +23,7 @@ export class ScoreChart {
   #threshold = 0.2
   #frame = null
   #drawn = ''
+  #span = null // the frames from left to right, as drawn last
   #width = 0 // kept, since asking the canvas for it makes the browser lay the page out
   #height = 0
 
@@ -56,7 +57,6 @@ export class ScoreChart {
   /** @param {string[]} nodes */
   setUp(nodes) {
     this.#nodes = nodes
-    this.#hidden = new Set()
   }
 
   /** @param {Set<number>} nodes whose lines are left out */
@@ -89,6 +89,8 @@ export class ScoreChart {
     this.#canvas.width = Math.round(width * devicePixelRatio)
     this.#canvas.height = Math.round(height * devicePixelRatio)
     pen.scale(devicePixelRatio, devicePixelRatio)
+    const { first, last } = this.#track
+    this.#span = last < first ? null : { from: first, to: Math.max(last, first + FEWEST_FRAMES) }
     const buckets = this.#track.buckets()
     const top = Math.max(1, ...buckets.map(({ scores }) => Math.max(...scores)))
     const y = (score) => TOP + (1 - score / top) * (height - TOP - BOTTOM)
@@ -108,7 +110,7 @@ export class ScoreChart {
       pen.fillText(score.toFixed(1), LEFT - 6, y(score))
     }
     stroke(pen, style.outlineColor, [4, 3], [LEFT, y(this.#threshold)], [right, y(this.#threshold)])
-    const span = this.#span()
+    const span = this.#span
     if (!span) return
     const bottom = this.#height - 6
     const step = niceStep(span.to - span.from, this.#width / 90)
@@ -139,28 +141,24 @@ export class ScoreChart {
     })
   }
 
-  #span() {
-    const { first, last } = this.#track
-    return last < first ? null : { from: first, to: Math.max(last, first + FEWEST_FRAMES) }
-  }
-
   #x(frame) {
-    const { from, to } = this.#span()
+    const { from, to } = this.#span
     return LEFT + ((frame - from) / (to - from)) * (this.#width - LEFT - RIGHT)
   }
 
   #frameAt(x) {
-    const span = this.#span()
+    const span = this.#span
     if (!span) return null
     const share = (x - LEFT) / (this.#width - LEFT - RIGHT)
     return Math.round(span.from + Math.min(Math.max(share, 0), 1) * (span.to - span.from))
   }
 
   #placeMark() {
-    const span = this.#span()
-    const inside = span && this.#frame !== null && this.#frame >= span.from && this.#frame <= span.to
-    this.#mark.hidden = !inside
-    if (inside) this.#mark.style.transform = `translateX(${this.#x(this.#frame)}px)`
+    this.#mark.hidden = this.#span === null || this.#frame === null
+    if (this.#mark.hidden) return
+    const { from, to } = this.#span // frames since the lines were drawn stand at the right edge
+    const x = this.#x(Math.min(Math.max(this.#frame, from), to))
+    this.#mark.style.transform = `translateX(${x}px)`
   }
 
   #point(x) {

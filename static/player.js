@@ -14,11 +14,11 @@ const READ_ON = 32
 const TURN = 8
 
 /**
- * @typedef {{video: string, model: string, frame: number, url: (frame: number) => string}} Run
+ * @typedef {{frame: number, url: (frame: number) => string}} Run where to begin, and a stream's address
  * @typedef {object} Listener
  * @property {(state: string, reason: string) => void} state the state changed; `reason` is an error's text
  * @property {(info: object) => void} info the run's `start` event
- * @property {(entry: object, kept: boolean) => void} frame the frame to be shown now
+ * @property {(entry: object, sought: boolean) => void} frame the frame to be shown now
  * @property {(entry: object) => void} received a message came from the server
  * @property {(text: string) => void} notice what the server or the connection is about; '' when over
  */
@@ -31,6 +31,7 @@ export class Player {
   #source = null
   #loop = null
   #wanted = null // a single frame asked for by a step or a seek
+  #sought = false // the next frame is one that the user went to, to play on from there
 
   state = 'idle'
   /** @type {Run | null} */
@@ -111,6 +112,7 @@ export class Player {
     const target = Math.max(0, this.end === null ? frame : Math.min(frame, this.end - 1))
     if (this.state === 'playing' || this.state === 'starting') {
       this.cursor = target - 1
+      this.#sought = true
       this.#pacer.reset()
     } else {
       this.#move('browse')
@@ -139,7 +141,6 @@ export class Player {
           if (!live()) return
         }
         const frame = single ? this.#wanted : this.cursor + 1
-        const kept = this.#history.has(frame)
         const entry = await this.#obtain(frame, live)
         if (!live()) return
         if (entry === null) {
@@ -147,16 +148,19 @@ export class Player {
           this.#move('end')
           return
         }
+        const sought = single || this.#sought
         this.#wanted = null
+        this.#sought = false
         this.cursor = entry.frame_idx
         this.#move('frame')
-        this.#on.frame(entry, kept)
+        this.#on.frame(entry, sought)
       }
     } catch (error) {
       if (!live()) return
       this.#halt()
-      if (!(error instanceof StreamError)) console.error(error)
-      this.#move('fail', error instanceof StreamError ? error.message : `The page made a mistake: ${error.message}`)
+      const meant = error instanceof StreamError
+      if (!meant) console.error(error)
+      this.#move('fail', meant ? error.message : `The page made a mistake: ${error.message}`)
     }
   }
 
@@ -190,6 +194,7 @@ export class Player {
   #halt() {
     this.#loop = null
     this.#wanted = null
+    this.#sought = false
     this.#close()
     this.#on.notice('')
   }

@@ -30,7 +30,7 @@ export async function health() {
   try {
     const { body } = await get('healthz')
     const { status, reason, workers } = body
-    if (status === 'ready') return { status, text: typeof workers === 'number' ? count(workers, 'worker') + ' ready' : 'Workers ready' }
+    if (status === 'ready') return { status, text: `${workers} worker${workers === 1 ? '' : 's'} ready` }
     if (status === 'failed') return { status, text: reason || 'The workers could not start.' }
     return { status: 'loading', text: reason || 'Workers are starting …' }
   } catch {
@@ -38,13 +38,11 @@ export async function health() {
   }
 }
 
-const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`
-
 /**
  * @param {{video: string, model: string, frame: number, threshold: number}} request
  * @returns {string}
  */
 export function predictionsUrl({ video, model, frame, threshold }) {
-  const query = new URLSearchParams({ video_name: video, model_name: model, start: frame, threshold, floor: FLOOR })
-  return `generate_predictions?${query}`
+  const asked = { video_name: video, model_name: model, start: frame, threshold, floor: FLOOR }
+  return `generate_predictions?${new URLSearchParams(asked)}`
 }

@@ -47,7 +47,9 @@ export async function* openStream(url, { signal, onNotice = () => {}, pauses = P
     const neverWorked = lastId === '' && tries === 0 && !(broken instanceof Broken)
     if (neverWorked) throw new StreamError('The server does not answer. Is the program still running?')
     if (tries === pauses.length) {
-      throw new StreamError('The connection broke, and the server does not answer any more. Is the program still running?')
+      throw new StreamError(
+        'The connection broke, and the server does not answer any more. Is the program still running?',
+      )
     }
     const pause = pauses[tries++]
     onNotice(`Connection lost. Trying again in ${pause / 1000} s (${tries} of ${pauses.length}).`)
@@ -88,7 +90,7 @@ function parse(event) {
   }
 }
 
-/** A server that restarts behind a proxy answers 502 to 504 for a while: a broken connection, no refusal. */
+/** A server that restarts behind a proxy answers 502 to 504 for a while: that is no refusal. */
 async function refusal(response, lastId) {
   let sentence
   try {

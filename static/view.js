@@ -46,7 +46,6 @@ export class FrameView {
     const sameVideo = this.#info?.width === info.width && this.#info?.height === info.height
     this.#info = info
     this.#shown = null
-    this.#hidden.clear()
     Plotly.react(this.#element, structuredClone(TRACES), this.#layout(info, sameVideo), CONFIG)
   }
 

@@ -6,6 +6,7 @@ stream that was asked for is written down in `ReplayServer.streams`, with what w
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
@@ -82,7 +83,9 @@ class ReplayServer:
         self._closing = threading.Event()
         logging.getLogger("waitress").setLevel(logging.CRITICAL)
         listener = socket.create_server(("127.0.0.1", 0))
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)  # handed down to every connection
+        listener.setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024
+        )  # handed down to every connection
         self._server = waitress.create_server(
             self._app(),
             sockets=[listener],
@@ -105,9 +108,10 @@ class ReplayServer:
         if not self._closing.is_set():
             self._closing.set()
             self.release.set()
-            self._server.trigger.pull_trigger(self._hang_up)  # in the server's own thread
+            self._server.task_dispatcher.shutdown()  # first, so that no request uses what is closed next
+            with contextlib.suppress(OSError):  # where the server was awake and has closed it already
+                self._server.trigger.pull_trigger(self._hang_up)  # in the server's own thread
             self._thread.join(10)
-            self._server.task_dispatcher.shutdown()
 
     def _hang_up(self) -> None:
         self._server.close()
@@ -194,7 +198,9 @@ class ReplayServer:
             if not wait(due - time.monotonic()):
                 return
             if len(stream.sent) == BREAKS_AFTER and name == "truncated.mp4":
-                message = f"The video broke at frame {index}; it had promised {len(recording.messages)} frames."
+                message = (
+                    f"The video broke at frame {index}; it had promised {len(recording.messages)} frames."
+                )
                 yield event("failure", {"frame_idx": None, "message": message})
                 return
             if len(stream.sent) == BREAKS_AFTER and name == "broken.mp4" and first_time:

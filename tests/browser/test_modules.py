@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import pytest
 
+M = "message"
 PARSED = [
-    ("a message", b"data: one\n\n", [("message", "one", "")]),
-    ("lines end in CR, LF or both", b"data: 1\r\rdata: 2\n\ndata: 3\r\n\r\n", [("message", str(i), "") for i in (1, 2, 3)]),
-    ("several data lines are one text", b"data: a\ndata:\ndata: b\n\n", [("message", "a\n\nb", "")]),
-    ("only the first space goes", b"data:  two\ndata:none\n\n", [("message", " two\nnone", "")]),
-    ("an event has a name", b"event: start\ndata: {}\n\ndata: x\n\n", [("start", "{}", ""), ("message", "x", "")]),
-    ("an id stays until the next", b"id: 7\ndata: a\n\ndata: b\n\nid\ndata: c\n\n", [("message", "a", "7"), ("message", "b", "7"), ("message", "c", "")]),
-    ("an id with a null byte is none", b"id: 1\ndata: a\n\nid: 2\x003\ndata: b\n\n", [("message", "a", "1"), ("message", "b", "1")]),
-    ("comments and unknown fields say nothing", b": beat\n\nwhat: ever\ndata: a\n:\n\n", [("message", "a", "")]),
-    ("no data, no event", b"event: start\nid: 3\n\ndata: a\n\n", [("message", "a", "3")]),
-    ("an empty data line is data", b"data\n\n", [("message", "", "")]),
-    ("what is unfinished is dropped", b"data: a\n\ndata: b\n", [("message", "a", "")]),
-    ("a byte order mark is no field", b"\xef\xbb\xbfdata: a\n\n", [("message", "a", "")]),
-    ("characters of several bytes", "data: Drosophila ♀ 🪰\n\n".encode(), [("message", "Drosophila ♀ 🪰", "")]),
-]  # fmt: skip
+    ("a message", b"data: one\n\n", [(M, "one", "")]),
+    (
+        "lines end in CR, LF or both",
+        b"data: 1\r\rdata: 2\n\ndata: 3\r\n\r\n",
+        [(M, "1", ""), (M, "2", ""), (M, "3", "")],
+    ),
+    ("several data lines are one text", b"data: a\ndata:\ndata: b\n\n", [(M, "a\n\nb", "")]),
+    ("only the first space goes", b"data:  two\ndata:none\n\n", [(M, " two\nnone", "")]),
+    ("an event has a name", b"event: start\ndata: {}\n\ndata: x\n\n", [("start", "{}", ""), (M, "x", "")]),
+    (
+        "an id stays until the next",
+        b"id: 7\ndata: a\n\ndata: b\n\nid\ndata: c\n\n",
+        [(M, "a", "7"), (M, "b", "7"), (M, "c", "")],
+    ),
+    (
+        "an id with a null byte is none",
+        b"id: 1\ndata: a\n\nid: 2\x003\ndata: b\n\n",
+        [(M, "a", "1"), (M, "b", "1")],
+    ),
+    ("comments and unknown fields say nothing", b": beat\n\nwhat: ever\ndata: a\n:\n\n", [(M, "a", "")]),
+    ("no data, no event", b"event: start\nid: 3\n\ndata: a\n\n", [(M, "a", "3")]),
+    ("an empty data line is data", b"data\n\n", [(M, "", "")]),
+    ("what is unfinished is dropped", b"data: a\n\ndata: b\n", [(M, "a", "")]),
+    ("a byte order mark is no field", b"\xef\xbb\xbfdata: a\n\n", [(M, "a", "")]),
+    ("characters of several bytes", "data: fly ♀ 🪰\n\n".encode(), [(M, "fly ♀ 🪰", "")]),
+]
 
 PARSE = """async ([bytes, cuts]) => {
   const { EventParser } = await import('./static/sse.js')
@@ -70,6 +83,30 @@ def test_the_history_is_bounded_by_number_and_by_bytes(page):
     assert page.evaluate(sizes) == [10, False, True, 10, 1e6, True]
 
 
+@pytest.mark.parametrize(
+    ("offered", "drawn"),
+    [
+        ([0, 1, 2, 3], [3]),
+        ([0, 1, "2", 3, 4], [2, 4]),
+        (["1", 2, 3], [1, 3]),
+        ([0, "1", 2, "3", 4], [3, 4]),  # of two frames gone to, the later
+    ],
+)
+def test_the_newest_frame_is_drawn_and_before_it_one_that_was_sought(page, offered, drawn):
+    draw = """async (offered) => {
+      const { NewestFirst } = await import('./static/newest.js')
+      const canvas = document.createElement('canvas')
+      const [img, drawn] = [canvas.toDataURL(), []]
+      const newest = new NewestFirst(({ frame }) => drawn.push(frame))
+      for (const frame of offered) newest.offer({ img, frame: Number(frame) }, typeof frame === 'string')
+      while (newest.drawn + newest.skipped < offered.length) await new Promise(requestAnimationFrame)
+      return [drawn, newest.skipped]
+    }"""
+    was, skipped = page.evaluate(draw, offered)
+    assert len(was) + skipped == len(offered)
+    assert [frame for frame in was if frame] == drawn  # 0 was being decoded before any other came
+
+
 def test_the_track_of_scores_is_bounded_and_hides_no_bad_frame(page):
     figures = """async () => {
       const { ScoreTrack } = await import('./static/scores.js')
@@ -95,7 +132,8 @@ def test_an_edge_is_drawn_only_between_single_peaks(page):
 
 
 def test_every_one_of_24_nodes_has_its_own_colour(page):
-    colours = page.evaluate("import('./static/palette.js').then(({ nodeColor }) => [...Array(24).keys()].map(nodeColor))")
+    made = "import('./static/palette.js').then(({ nodeColor }) => [...Array(24).keys()].map(nodeColor))"
+    colours = page.evaluate(made)
     assert len(set(colours)) == 24
 
 
@@ -108,8 +146,12 @@ def test_times_and_figures_are_written_as_people_write_them(page):
 
 
 def test_the_table_of_states_says_what_each_button_may_do(page):
-    allowed = """import('./static/machine.js').then(({ WORDS, allows }) => Object.fromEntries(Object.keys(WORDS)
-      .map((state) => [state, ['start', 'pause', 'resume', 'stop'].filter((event) => allows(state, event))])))"""
+    allowed = """async () => {
+      const { WORDS, allows } = await import('./static/machine.js')
+      const buttons = ['start', 'pause', 'resume', 'stop']
+      const may = (state) => [state, buttons.filter((event) => allows(state, event))]
+      return Object.fromEntries(Object.keys(WORDS).map(may))
+    }"""
     assert page.evaluate(allowed) == {
         "idle": ["start"],
         "starting": ["pause", "stop"],
