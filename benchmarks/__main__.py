@@ -71,8 +71,10 @@ def measure_speed(rounds: int, frames: int, folder: Path) -> dict[str, Any]:
     print(f"{model.name} on {video.name}, {frames} frames a measurement, {rounds} rounds")
     nothing = barcode.write(folder / "nothing.mp4", 1000, width=384, height=384)
     (folder / "m.nothing").touch()
-    naive = EngineProcess("naive", model, video, max(1, frames // 4))
-    bare = EngineProcess("bare", model, video, frames)
+    cores = available_cores()
+    naive = EngineProcess("naive", model, video, max(1, frames // 4), cores)
+    bare = EngineProcess("bare", model, video, frames, cores)
+    single = [EngineProcess("bare", model, video, frames // cores, 1) for _ in range(cores)]
     apps = {servers: AppProcess(video.parent, model.parent, servers) for servers in (1, 2)}
     idle = AppProcess(folder, folder, 1, module="benchmarks.nothing_app")
     query = {"video_name": video.name, "model_name": model.name}
@@ -84,9 +86,15 @@ def measure_speed(rounds: int, frames: int, folder: Path) -> dict[str, Any]:
         first[f"{servers} worker(s)"].append(measured.first_after * 1000)
         return measured.rate
 
+    def side_by_side() -> float:
+        for engine in single:
+            engine.begin()
+        return len(single) * min([engine.result() for engine in single])
+
     candidates: dict[str, Callable[[], float]] = {
         f"(a) {naive.note}": naive.rate,
-        f"(b) {bare.note}": bare.rate,
+        f"(b) engine alone, {cores} threads, {bare.note}": bare.rate,
+        f"(b) engine alone, {cores} processes of 1 thread, {single[0].note}": side_by_side,
         "(c) the app end to end, 1 worker": lambda: end_to_end(1),
         "(c) the app end to end, 2 workers": lambda: end_to_end(2),
         "(d) the pipeline, a model that does nothing": lambda: read_stream(idle.address, idle_query).rate,
@@ -106,7 +114,7 @@ def measure_speed(rounds: int, frames: int, folder: Path) -> dict[str, Any]:
             "ratios": _ratios(rates),
         }
     finally:
-        for engine in (naive, bare):
+        for engine in (naive, bare, *single):
             engine.close()
         for app in (*apps.values(), idle):
             app.close()
@@ -133,8 +141,9 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 def _ratios(rates: dict[str, Any]) -> dict[str, float]:
     """Medians of the ratios round by round, which hold when the machine's speed drifts."""
-    a, b, one, two, _ = (row["values"] for row in rates.values())
+    a, threads, processes, one, two, _ = (row["values"] for row in rates.values())
     better = max((one, two), key=statistics.median)
+    b = max((threads, processes), key=statistics.median)
 
     def ratio(above: list[float], below: list[float]) -> float:
         return statistics.median(x / y for x, y in zip(above, below, strict=True))

@@ -95,6 +95,11 @@ def main() -> None:
     if as_json:
         print(json.dumps(figures, indent=2))
         return
+    show(figures)
+
+
+def show(figures: list[dict[str, Any]]) -> None:
+    """Prints the figures as a table."""
     columns = ("asked/s", 8), ("drawn/s", 8), ("drawn", 6), ("skipped", 8), ("CPU ms", 7)
     print(f"{'frames':>12} {'points':>14}", *(f"{name:>{width}}" for name, width in columns))
     for row in figures:

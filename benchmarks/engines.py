@@ -1,9 +1,9 @@
 """The engine alone, in a process of its own: what the app is measured against.
 
-`python -m benchmarks.engines naive|bare MODEL VIDEO FRAMES` reads the video's frames once, then makes one
-measurement for every line on stdin, and prints its frames/s. `naive` is Keras' `model.predict`, a frame at a
-time; `bare` is the app's own engine with nothing around it, with the batch size and the number of
-threads that it was found to do best with. Decoding, preparing and peaks are not counted in either.
+`python -m benchmarks.engines naive|bare MODEL VIDEO FRAMES THREADS` reads the video's frames once, then makes
+one measurement for every line on stdin, and prints its frames/s. `naive` is Keras' `model.predict`, a frame at a
+time; `bare` is the app's own engine with nothing around it, with the batch size
+that it was found to do best with. Decoding, preparing and peaks are not counted in either.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import numpy as np
 from inference.engines.tensorflow import TensorFlowEngine
 from inference.model_files import inspect
 from inference.predictors.pose import PosePredictor
-from inference.settings import available_cores
 from inference.video import Video
 
 BATCHES = (1, 2, 4, 8, 16)
@@ -32,15 +31,16 @@ Measure = Callable[[Images], None]
 def main() -> None:
     """Answer every line on stdin with one figure."""
     way, model, video, count = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
-    images = _inputs(model, video, count)
-    measure, note = {"naive": _naive, "bare": _bare}[way](model, images)
+    threads = int(sys.argv[5])
+    images = _inputs(model, video, count, threads)
+    measure, note = _naive(model, images) if way == "naive" else _bare(model, images, threads)
     print(note, flush=True)
     for _ in sys.stdin:
         print(_rate(measure, images), flush=True)
 
 
-def _inputs(model: Path, video: Path, count: int) -> Images:
-    predictor = PosePredictor(model, threads=available_cores(), allow_model_code=False)
+def _inputs(model: Path, video: Path, count: int, threads: int) -> Images:
+    predictor = PosePredictor(model, threads=threads, allow_model_code=False)
     predictor.setup()
     with Video(video) as opened:
         return [predictor.feed(frame).image for frame in itertools.islice(opened.frames(0, None), count)]
@@ -62,9 +62,8 @@ def _naive(model: Path, images: Images) -> tuple[Measure, str]:
     return measure, "model.predict, a frame at a time"
 
 
-def _bare(model: Path, images: Images) -> tuple[Measure, str]:
+def _bare(model: Path, images: Images, threads: int) -> tuple[Measure, str]:
     stored = inspect(model)
-    threads = available_cores()
     engine = TensorFlowEngine(stored, threads=threads, any_size=stored.sleap_config is not None)
 
     def of(batch: int) -> Measure:
@@ -79,7 +78,7 @@ def _bare(model: Path, images: Images) -> tuple[Measure, str]:
         of(batch)(trial[:batch])
     rates = {batch: statistics.median(_rate(of(batch), trial) for _ in range(3)) for batch in BATCHES}
     best = max(rates, key=lambda batch: rates[batch])
-    return of(best), f"engine alone, batches of {best}, {threads} threads"
+    return of(best), f"batches of {best}"
 
 
 def _rate(measure: Measure, images: Images) -> float:

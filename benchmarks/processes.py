@@ -17,8 +17,9 @@ from inference.settings import HERE
 class EngineProcess:
     """An engine alone; `rate` makes it measure once."""
 
-    def __init__(self, way: str, model: Path, video: Path, frames: int) -> None:
-        command = [sys.executable, "-m", "benchmarks.engines", way, str(model), str(video), str(frames)]
+    def __init__(self, way: str, model: Path, video: Path, frames: int, threads: int) -> None:
+        arguments = [way, str(model), str(video), str(frames), str(threads)]
+        command = [sys.executable, "-m", "benchmarks.engines", *arguments]
         self._way = way
         self._process = subprocess.Popen(
             command,
@@ -30,11 +31,19 @@ class EngineProcess:
         )
         self.note = self._line()
 
-    def rate(self) -> float:
-        """Frames per second of one measurement."""
+    def begin(self) -> None:
+        """Begin a measurement."""
         assert self._process.stdin is not None
         print(file=self._process.stdin, flush=True)
+
+    def result(self) -> float:
+        """Frames per second of the measurement that was begun."""
         return float(self._line())
+
+    def rate(self) -> float:
+        """Frames per second of one measurement."""
+        self.begin()
+        return self.result()
 
     def _line(self) -> str:
         assert self._process.stdout is not None

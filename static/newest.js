@@ -1,28 +1,27 @@
 /*
- * The latest-frame rule: between the stream and the screen there is room for one frame being decoded,
- * one waiting before it and one after it. A newer frame takes the place of one that waits, which is
- * counted as skipped; so nothing piles up, however fast frames come. Only a frame that was sought is
- * drawn in any case, with the newest one behind it. A hidden tab draws nothing.
+ * The latest-frame rule: between the stream and the screen there is room for a few frames, so that one
+ * slow screen frame costs none. When they do not keep up, all but the newest are skipped, and counted;
+ * so nothing piles up, however fast frames come. Only a frame that was sought is drawn in any case. A
+ * hidden tab draws nothing.
  */
 
-/** Hands frames to a draw function, decoded, at most one a screen frame. */
+const ROOM = 3
+
+/** Hands frames to a draw function, decoded and in order, at most one a screen frame. */
 export class NewestFirst {
   #draw
-  #incoming = null
-  #behind = null // the newest, while the incoming one was sought
-  #decoding = false
-  #ready = null
-  #epoch = 0
+  #waiting = []
+  #scheduled = false
 
   /** Frames handed to the draw function. */
   drawn = 0
-  /** Frames that a newer one replaced before they were drawn. */
+  /** Frames that newer ones replaced before they were drawn. */
   skipped = 0
 
   /** @param {(message: object) => void} draw */
   constructor(draw) {
     this.#draw = draw
-    document.addEventListener('visibilitychange', () => this.#decodeNext())
+    document.addEventListener('visibilitychange', () => this.#schedule())
   }
 
   /**
@@ -30,62 +29,51 @@ export class NewestFirst {
    * @param {boolean} sought whether the user asked for this very frame
    */
   offer(message, sought = false) {
-    const frame = { message, sought }
-    if (this.#incoming?.sought && !sought) {
-      if (this.#behind) this.skipped++
-      this.#behind = frame
-    } else {
-      this.skipped += (this.#incoming ? 1 : 0) + (this.#behind ? 1 : 0)
-      this.#incoming = frame
-      this.#behind = null
-    }
-    this.#decodeNext()
+    // A frame that is sought makes those before it pointless; too many make all but the newest so.
+    if (sought) this.#skip(() => false)
+    else if (this.#waiting.length >= ROOM) this.#skip((frame) => frame.sought)
+    const frame = { message, sought, image: null, ready: false }
+    this.#waiting.push(frame)
+    if (!document.hidden) this.#decode(frame)
   }
 
   /** Drops what waits, and counts anew. */
   reset() {
-    this.#epoch++
-    this.#incoming = null
-    this.#behind = null
-    this.#ready = null
+    this.#waiting = []
     this.drawn = 0
     this.skipped = 0
   }
 
-  async #decodeNext() {
-    if (this.#decoding || this.#ready?.sought || !this.#incoming || document.hidden) return
-    const epoch = this.#epoch
-    const frame = this.#incoming
-    this.#incoming = this.#behind
-    this.#behind = null
-    this.#decoding = true
-    // Held until it is drawn: what is decoded already appears with its points at once.
-    frame.image = await decoded(frame.message.img)
-    this.#decoding = false
-    if (epoch === this.#epoch) this.#show(frame)
-    this.#decodeNext()
+  #skip(keeps) {
+    const before = this.#waiting.length
+    this.#waiting = this.#waiting.filter(keeps)
+    this.skipped += before - this.#waiting.length
   }
 
-  #show(frame) {
-    const scheduled = this.#ready !== null
-    if (scheduled) this.skipped++
-    this.#ready = frame
-    if (scheduled) return
+  async #decode(frame) {
+    // Held until it is drawn: what is decoded already appears with its points at once.
+    frame.image = new Image()
+    frame.image.src = frame.message.img
+    // An image that cannot be decoded is drawn as none: its points are still right.
+    await frame.image.decode().catch(() => {})
+    frame.ready = true
+    this.#schedule()
+  }
+
+  #schedule() {
+    const [first] = this.#waiting
+    if (this.#scheduled || !first || document.hidden) return
+    if (!first.image) this.#decode(first) // offered while the tab was hidden
+    if (!first.ready) return
+    this.#scheduled = true
     requestAnimationFrame(() => {
-      const newest = this.#ready
-      this.#ready = null
-      if (!newest) return
-      this.drawn++
-      this.#draw(newest.message)
-      this.#decodeNext()
+      this.#scheduled = false
+      if (this.#waiting[0]?.ready) {
+        const { message } = this.#waiting.shift()
+        this.drawn++
+        this.#draw(message)
+      }
+      this.#schedule()
     })
   }
-}
-
-async function decoded(source) {
-  const image = new Image()
-  image.src = source
-  // An image that cannot be decoded is drawn as none: its points are still right.
-  await image.decode().catch(() => {})
-  return image
 }

@@ -534,8 +534,11 @@ def test_a_broken_connection_is_taken_up_again_after_the_last_frame(page, server
     expect(page.locator("#notice")).to_contain_text("Connection lost. Trying again in 0.5 s (1 of 5).")
     wait(page, "viewer.state === 'done'")
     frames = len(server.recording.messages)
-    assert [stream.last_event_id for stream in server.streams] == [None, str(BREAKS_AFTER - 1)]
-    assert server.streams[0].sent + server.streams[1].sent == list(range(frames))
+    # What was on its way when the connection broke may be lost with it: what counts is what arrived.
+    first, second = (stream.last_event_id for stream in server.streams)
+    assert first is None
+    assert int(second) < BREAKS_AFTER
+    assert server.streams[1].sent == list(range(int(second) + 1, frames))
     assert page.evaluate("viewer.received") == frames
     expect(page.locator("#notice")).to_be_empty()
 
