@@ -1,9 +1,9 @@
 """The engine alone, in a process of its own: what the app is measured against.
 
 `python -m benchmarks.engines naive|bare MODEL VIDEO FRAMES THREADS` reads the video's frames once, then
-makes one measurement for every line on stdin, and prints its frames/s. `naive` is Keras' `model.predict`, a frame at a
-time; `bare` is the app's own engine with nothing around it, with the batch size
-that it was found to do best with. Decoding, preparing and peaks are not counted in either.
+makes one measurement for every line on stdin, and prints its frames/s. `naive` is Keras' `model.predict`,
+a frame at a time; `bare` is the app's own engine with nothing around it, with the batch size that it was
+found to do best with. Decoding, preparing and peaks are not counted in either.
 """
 
 from __future__ import annotations

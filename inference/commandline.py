@@ -36,16 +36,29 @@ def _parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         epilog=EPILOG,
         allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         argument_default=argparse.SUPPRESS,
     )
     defaults = Settings()
     web = parser.add_argument_group("the page")
-    web.add_argument("--host", default=defaults.host, help="address to serve the page at")
-    web.add_argument("--port", type=_port, default=defaults.port, help="port to serve the page at")
+    web.add_argument(
+        "--host", default=defaults.host, help="address to serve the page at (default: %(default)s)"
+    )
+    web.add_argument(
+        "--port", type=_port, default=defaults.port, help="port to serve the page at (default: %(default)s)"
+    )
     files = parser.add_argument_group("folders")
-    files.add_argument("--data", type=Path, default=defaults.data, help="folder with the videos")
-    files.add_argument("--models", type=Path, default=defaults.models, help="folder with the models")
+    files.add_argument(
+        "--data",
+        type=Path,
+        default=defaults.data,
+        help="folder with the videos (default: data, beside app.py)",
+    )
+    files.add_argument(
+        "--models",
+        type=Path,
+        default=defaults.models,
+        help="folder with the models (default: models, beside app.py)",
+    )
     files.add_argument(
         "--allow-model-code",
         action="store_true",
@@ -69,11 +82,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_servers,
         default=defaults.n_servers,
         metavar="N",
-        help="number of inference worker processes",
+        help="number of inference worker processes (default: one per core, at most 4; here %(default)s)",
     )
     other = parser.add_argument_group("other")
     levels = ["debug", "info", "warning", "error"]
-    other.add_argument("--log-level", choices=levels, default="warning", help="how much is logged")
+    other.add_argument(
+        "--log-level", choices=levels, default="warning", help="how much is logged (default: %(default)s)"
+    )
     other.add_argument("--version", action="version", version=f"Interactive model inference {__version__}")
     return parser
 

@@ -182,7 +182,11 @@ def _read_hdf5(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
             start = stream.read(len(_HDF5_SIGNATURE))
         if start != _HDF5_SIGNATURE:
             found = (
-                "an empty file" if not start else "a zip archive" if start[:2] == b"PK" else "something else"
+                "an empty file"
+                if not start
+                else "a zip archive"
+                if start[:2] == b"PK"
+                else "no HDF5 file at all"
             )
             raise ModelError(
                 f"{name} is no model: an HDF5 file written by Keras is needed, and it is {found}."

@@ -102,11 +102,14 @@ el['frame-number'].addEventListener('keydown', (event) => {
 })
 el['frame-number'].addEventListener('change', () => {
   typing = false
-  seek(Math.floor(Number(el['frame-number'].value)) || 0)
+  const typed = Math.floor(el['frame-number'].valueAsNumber)
+  seek(Number.isNaN(typed) ? at : typed)
 })
 el.threshold.addEventListener('input', applyThreshold)
 el.speed.addEventListener('change', applySpeed)
 addEventListener('focus', refresh)
+// A button that was clicked gives the keys back: Space and the arrows are the player's. (detail: by pointer)
+addEventListener('click', (event) => event.detail > 0 && event.target.closest?.('button')?.blur())
 addEventListener('pagehide', () => player.stop())
 bindKeys({
   space() {
@@ -148,6 +151,7 @@ function choose(frame) {
   el.blank.hidden = true
   showError('')
   showPlace(frame)
+  showInvitation()
   showState(player.state, '')
   writeAddress({ now: true })
 }
@@ -187,7 +191,7 @@ function refresh() {
   el.refresh.classList.remove('turning')
   void el.refresh.offsetWidth // lets the animation begin again
   el.refresh.classList.add('turning')
-  return Promise.all([video.refresh(), model.refresh()])
+  return Promise.all([video.refresh(), model.refresh()]).then(showInvitation)
 }
 
 /* ---- what the player says ---- */
@@ -203,12 +207,13 @@ function showState(state, reason) {
   el.resume.hidden = !allows(state, 'resume')
   el.pause.hidden = !el.resume.hidden
   el.back.disabled = el.forward.disabled = !info || !player.run || state === 'starting'
-  el.welcome.hidden = info !== null || isActive(state)
+  el.welcome.hidden = info !== null || isActive(state) || state === 'failed'
   // The button under the user's finger was exchanged or switched off: the focus goes to its successor.
   if (focused?.disabled || focused?.hidden) {
     const next = [el.pause, el.resume, el.start].find((button) => !button.disabled && !button.hidden)
     next?.focus()
   }
+  if (state === 'done' && received === 0) showNoSuchFrame()
   if (state === 'failed') {
     showError(reason)
     workers.lookAgain()
@@ -222,11 +227,18 @@ function showState(state, reason) {
   document.title = `${running}Interactive model inference`
 }
 
+/** A run that had no frame at all: it was to begin past the end. */
+function showNoSuchFrame() {
+  const last = lastFrame()
+  showError(`There is no frame ${at}: ${last === null ? 'the video ends before it' : `the last one is ${last}`}.`)
+  if (last !== null) showPlace(last)
+}
+
 function showInfo(started) {
   info = started
   el.stage.classList.remove('empty')
   view.setUp(info)
-  chart.setUp(info.nodes)
+  chart.setUp(info.nodes, info.n_frames)
   legend.setUp(info.nodes)
   const facts = [
     `${info.width} × ${info.height}`,
@@ -292,6 +304,13 @@ function showPlace(frame) {
   el.time.textContent = videoTime(frame, info?.fps)
 }
 
+function showInvitation() {
+  const from = at > 0 ? ` from frame ${at}` : ''
+  el.lead.textContent = video.value && model.value
+    ? `Press Start to watch ${video.value}${from}.`
+    : 'Choose a video and a model, then press Start.'
+}
+
 function showRange() {
   const last = lastFrame() ?? Math.max(track.last, 0)
   el.seek.max = last
@@ -354,7 +373,9 @@ const frameCount = () => player.end ?? info?.n_frames ?? null
 const lastFrame = () => (frameCount() === null ? null : Math.max(0, frameCount() - 1))
 
 function writeAddress(when) {
-  address.write({ video: video.value, model: model.value, frame: at, threshold: threshold() }, when)
+  // Before the lists have come, what the address said still holds.
+  const chosen = { video: video.value || place.video, model: model.value || place.model }
+  address.write({ ...chosen, frame: at, threshold: threshold() }, when)
 }
 
 /**

@@ -19,6 +19,7 @@ export class ScoreChart {
   #tip
   #track
   #nodes = []
+  #frames = Infinity
   #hidden = new Set()
   #threshold = 0.2
   #frame = null
@@ -54,9 +55,13 @@ export class ScoreChart {
     }).observe(canvas)
   }
 
-  /** @param {string[]} nodes */
-  setUp(nodes) {
+  /**
+   * @param {string[]} nodes
+   * @param {number | null} frames how many the video has, if known: the axis does not go past them
+   */
+  setUp(nodes, frames) {
     this.#nodes = nodes
+    this.#frames = frames ?? Infinity
   }
 
   /** @param {Set<number>} nodes whose lines are left out */
@@ -90,7 +95,9 @@ export class ScoreChart {
     this.#canvas.height = Math.round(height * devicePixelRatio)
     pen.scale(devicePixelRatio, devicePixelRatio)
     const { first, last } = this.#track
-    this.#span = last < first ? null : { from: first, to: Math.max(last, first + FEWEST_FRAMES) }
+    this.#span = last < first ? null : {
+      from: first, to: Math.max(last, first + 1, Math.min(first + FEWEST_FRAMES, this.#frames - 1)),
+    }
     const buckets = this.#track.buckets()
     const top = Math.max(1, ...buckets.map(({ scores }) => Math.max(...scores)))
     const y = (score) => TOP + (1 - score / top) * (height - TOP - BOTTOM)
@@ -171,7 +178,7 @@ export class ScoreChart {
     const scores = this.#nodes
       .map((name, node) => `${name} ${bucket.scores[node] ? bucket.scores[node].toFixed(2) : '–'}`)
       .filter((_, node) => !this.#hidden.has(node))
-    const most = 8
+    const most = 24
     if (scores.length > most) scores.splice(most, Infinity, '…')
     this.#tip.textContent = [title, ...scores].join('\n')
     const toLeft = x > this.#width / 2

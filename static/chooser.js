@@ -4,6 +4,7 @@
  */
 
 const EMPTY_AGAIN = 2000 // ms between two looks while there is nothing to choose
+const AGAIN = 8000 // and while there is something
 
 /**
  * @param {object} parts
@@ -26,7 +27,7 @@ export function chooser({ select, empty, list, wanted, insist = wanted !== '', o
     } catch {
       // The server is gone for now, which is said elsewhere; the old list stays.
     }
-    if (!names?.length && !document.hidden) timer = setTimeout(refresh, EMPTY_AGAIN)
+    if (!document.hidden) timer = setTimeout(refresh, names?.length ? AGAIN : EMPTY_AGAIN)
   }
 
   function show(found) {
@@ -40,10 +41,14 @@ export function chooser({ select, empty, list, wanted, insist = wanted !== '', o
     select.replaceChildren(...options)
     select.disabled = options.length === 0
     if (missing || found.includes(chosen)) select.value = chosen
+    select.title = select.value // long names are cut
   }
 
   for (const moment of ['focus', 'pointerdown']) select.addEventListener(moment, refresh)
-  select.addEventListener('change', onChange)
+  select.addEventListener('change', () => {
+    select.title = select.value
+    onChange()
+  })
 
   return {
     get value() {

@@ -15,6 +15,7 @@ const LATER = 10000
  */
 export function watchHealth(element) {
   let lookAgain = () => {}
+  let hurried = 0 // looks that are to follow soon, since something may be about to go wrong
 
   async function watch() {
     for (;;) {
@@ -23,11 +24,16 @@ export function watchHealth(element) {
       if (text && element.textContent !== text) element.textContent = text
       await new Promise((resolve) => {
         lookAgain = resolve
-        setTimeout(resolve, status === 'ready' ? LATER : SOON)
+        setTimeout(resolve, status === 'ready' && --hurried < 0 ? LATER : SOON)
       })
     }
   }
 
   watch()
-  return { lookAgain: () => lookAgain() }
+  return {
+    lookAgain() {
+      hurried = 5
+      lookAgain()
+    },
+  }
 }

@@ -264,7 +264,10 @@ class Source {
     this.#abort.signal.throwIfAborted()
     if (type === 'start') return void this.#on.info(data)
     if (type === 'status') return void this.#on.notice(data.message)
-    if (type === 'done') return this.#on.end(this.#next), null
+    if (type === 'done') {
+      if (!this.fresh) this.#on.end(this.#next) // else it may have begun past the end
+      return null
+    }
     if (type === 'failure' && data.frame_idx === null) throw new StreamError(data.message)
     if (type !== 'message' && type !== 'failure') return undefined
     const entry = type === 'failure' ? { frame_idx: data.frame_idx, failure: data.message } : data

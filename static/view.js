@@ -29,7 +29,7 @@ export class FrameView {
   /** @param {HTMLElement} element becomes a Plotly graph: its `data` and `layout` can be read */
   constructor(element) {
     this.#element = element
-    new ResizeObserver(() => this.#info && Plotly.Plots.resize(element)).observe(element)
+    new ResizeObserver(() => this.#fit()).observe(element)
   }
 
   /** The frame on the screen, or null. */
@@ -44,9 +44,10 @@ export class FrameView {
   setUp(info) {
     if (sameScene(info, this.#info)) return
     const sameVideo = this.#info?.width === info.width && this.#info?.height === info.height
+    const keepZoom = sameVideo && !this.#showsAll()
     this.#info = info
     this.#shown = null
-    Plotly.react(this.#element, structuredClone(TRACES), this.#layout(info, sameVideo), CONFIG)
+    Plotly.react(this.#element, structuredClone(TRACES), this.#layout(info, keepZoom), CONFIG)
   }
 
   /** Takes the picture away. */
@@ -96,6 +97,24 @@ export class FrameView {
       'yaxis.range': [height - 0.5, -0.5],
       ...(this.#coarse && { dragmode: false }),
     })
+  }
+
+  /**
+   * Follows a change of the element's size. Plotly widens the ranges to keep the picture's shape, and
+   * would widen them further each time: what was the whole frame has to be set anew.
+   */
+  async #fit() {
+    if (!this.#info) return
+    const whole = this.#showsAll()
+    await Plotly.Plots.resize(this.#element)
+    if (whole) this.resetZoom()
+  }
+
+  #showsAll() {
+    const { width, height } = this.#info
+    const { xaxis, yaxis } = this.#element.layout
+    const covers = ([a, b], end) => Math.min(a, b) <= -0.5 && Math.max(a, b) >= end - 0.5
+    return covers(xaxis.range, width) && covers(yaxis.range, height)
   }
 
   #redrawPoints() {

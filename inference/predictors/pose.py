@@ -152,7 +152,8 @@ def _read_sleap(model: StoredModel) -> SleapConfig | None:
     if config.head not in _MAP_HEADS:
         raise ModelError(
             f"{model.name} is a SLEAP model of the kind {config.head}, which looks at crops around animals: "
-            "it needs its centroid model to find them, and cannot be run alone."
+            "it needs its centroid model to find them, and cannot be run alone. "
+            "Running the two together is not possible yet."
         )
     return config
 

@@ -660,3 +660,50 @@ def test_the_page_runs_under_a_strict_content_policy(open_page, server):
     button(page, "Start").click()
     expect(page.locator("#state")).to_have_text("Done", timeout=LIMIT)
     expect(page.locator("#frame .points path")).to_have_count(4)
+
+
+# ---- what a newcomer stumbled over ----
+
+
+def test_the_picture_fills_its_place_again_after_the_window_changed(page):
+    play(page)
+    pause(page)
+    for width, height in ((1000, 640), (600, 800), (1280, 800), (900, 700), (1280, 800)):
+        page.set_viewport_size({"width": width, "height": height})
+        settled(page, "JSON.stringify(document.getElementById('frame').layout.xaxis.range)")
+    wait(page, "Math.abs(document.getElementById('frame').layout.yaxis.range[0] - 383.5) < 1")
+
+
+def test_a_shared_link_stays_in_the_address_and_says_what_start_will_do(open_page, server):
+    page = open_page(f"{server.url}?video=slow.mp4&model=best_model.h5&frame=7")
+    expect(page.get_by_text("Press Start to watch slow.mp4 from frame 7.")).to_be_visible()
+    assert parse_qs(urlsplit(page.url).query) == {
+        "video": ["slow.mp4"],
+        "model": ["best_model.h5"],
+        "frame": ["7"],
+    }
+
+
+def test_a_frame_past_the_end_is_said_to_be_none(open_page, server):
+    page = open_page(f"{server.url}?video=dots.mp4&frame=99999")
+    button(page, "Start").click()
+    last = len(server.recording.messages) - 1
+    expect(page.get_by_role("alert")).to_contain_text(f"There is no frame 99999: the last one is {last}.")
+
+
+def test_an_empty_frame_number_changes_nothing(page):
+    play(page)
+    pause(page)
+    go_to(page, 12)
+    page.get_by_label("Frame", exact=True).fill("")
+    page.get_by_label("Frame", exact=True).press("Enter")
+    expect(page.get_by_label("Frame", exact=True)).to_have_value("12")
+    assert page.evaluate("viewer.frameIdx") == 12
+
+
+def test_space_is_the_players_again_after_a_click_on_a_button(page):
+    play(page, "slow.mp4", frames=3)
+    pause(page)
+    button(page, "Zoom in").click()
+    page.keyboard.press("Space")
+    wait(page, "viewer.state === 'playing'")
