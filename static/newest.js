@@ -1,8 +1,8 @@
 /*
  * The latest-frame rule: between the stream and the screen there is room for a few frames, so that one
- * slow screen frame costs none. When they do not keep up, all but the newest are skipped, and counted;
- * so nothing piles up, however fast frames come. Only a frame that was sought is drawn in any case. A
- * hidden tab draws nothing.
+ * slow screen frame costs none. When drawing does not keep up, all but the one whose turn it is and the
+ * newest are skipped, and counted; so nothing piles up, however fast frames come. A frame that was
+ * sought is drawn next, in any case. A hidden tab draws nothing.
  */
 
 const ROOM = 3
@@ -29,9 +29,9 @@ export class NewestFirst {
    * @param {boolean} sought whether the user asked for this very frame
    */
   offer(message, sought = false) {
-    // A frame that is sought makes those before it pointless; too many make all but the newest so.
-    if (sought) this.#skip(() => false)
-    else if (this.#waiting.length >= ROOM) this.#skip((frame) => frame.sought)
+    // The first stays even among too many: it is being decoded, and nothing would ever be drawn else.
+    if (sought) this.#waiting = this.#skipping(0)
+    else if (this.#waiting.length >= ROOM) this.#waiting = this.#skipping(1)
     const frame = { message, sought, image: null, ready: false }
     this.#waiting.push(frame)
     if (!document.hidden) this.#decode(frame)
@@ -44,10 +44,9 @@ export class NewestFirst {
     this.skipped = 0
   }
 
-  #skip(keeps) {
-    const before = this.#waiting.length
-    this.#waiting = this.#waiting.filter(keeps)
-    this.skipped += before - this.#waiting.length
+  #skipping(kept) {
+    this.skipped += Math.max(0, this.#waiting.length - kept)
+    return this.#waiting.slice(0, kept)
   }
 
   async #decode(frame) {

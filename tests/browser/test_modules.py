@@ -86,7 +86,8 @@ def test_the_history_is_bounded_by_number_and_by_bytes(page):
 @pytest.mark.parametrize(
     ("offered", "drawn"),
     [
-        ([0, 1, 2, 3], [3]),
+        ([0, 1, 2, 3], [0, 3]),
+        (list(range(10)), [0, 9]),  # the one being decoded, and the newest
         ([0, 1, 2], [0, 1, 2]),  # so few find room
         ([0, 1, "2", 3, 4, 5], [2, 5]),
         (["1", 2, 3], [1, 2, 3]),
