@@ -81,10 +81,12 @@ def test_no_process_is_left_when_the_program_is_killed(program):
 
 
 def test_the_page_answers_soon_and_the_web_process_has_no_tensorflow(program):
-    # Of three starts, since another program may have the cores in one.
-    starts = [program() for _ in range(3)]
-    assert min(start.answered_after for start in starts) < 2
-    running = starts[0]
+    for _ in range(3):  # another program may have the cores in one
+        running = program()
+        if running.answered_after < 2:
+            break
+        running.kill()
+    assert running.answered_after < 2
     running.wait_until_ready()
     maps = [mapped.path for mapped in psutil.Process(running.process.pid).memory_maps()]
     assert maps
