@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import LIMIT, PHONE
 from tests.browser.recording import WEAK, make_recording, position
 from tests.browser.replay_server import BREAKS_AFTER, HOLES, ReplayServer
+from tests.kit.waiting import wait_until_still
 
 POINTS = "document.getElementById('frame').data[1]"
 
@@ -276,18 +277,12 @@ def test_a_paused_page_holds_the_server_back(open_page):
         button(page, "Pause").click()
         page.get_by_label("Speed", exact=True).select_option("max")
         sent = server.streams[0].sent
-        until(lambda: stays(lambda: len(sent)))
+        wait_until_still(lambda: len(sent))
         assert len(sent) < 240
         received = page.evaluate("viewer.received")
         button(page, "Resume").click()
         wait(page, "viewer.state === 'done'")
         assert received < len(sent) == page.evaluate("viewer.received") == 240
-
-
-def stays(value: Callable[[], object]) -> bool:
-    before = value()
-    time.sleep(0.4)
-    return value() == before
 
 
 def test_stop_ends_the_stream_within_a_second(page, server):

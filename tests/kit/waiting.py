@@ -17,6 +17,20 @@ def wait_until(condition: Callable[[], object], patience: float) -> float:
     return time.monotonic() - began
 
 
+def wait_until_still(value: Callable[[], object], stillness: float = 0.3, patience: float = 30) -> None:
+    """Wait until a value has not changed for `stillness` s."""
+    seen, since = value(), time.monotonic()
+
+    def still() -> bool:
+        nonlocal seen, since
+        now = value()
+        if now != seen:
+            seen, since = now, time.monotonic()
+        return time.monotonic() - since >= stillness
+
+    wait_until(still, patience)
+
+
 def wait_until_gone(processes: Iterable[psutil.Process], patience: float) -> None:
     """Wait until all processes have ended; one that nobody has reaped yet has ended too."""
     wait_until(lambda: not any(map(_lives, processes)), patience)

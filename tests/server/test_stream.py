@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.kit import barcode
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import wait_until, wait_until_still
 
 QUERY = {"video_name": "a.avi", "model_name": "m.number"}
 
@@ -186,9 +186,7 @@ def wait_until_stalled(site):
     def count():
         return re.search(rb'frames_total{outcome="predicted"} (.*)', site.pipeline.metrics.text())[1]
 
-    before = None
-    while before != (before := count()):
-        time.sleep(0.3)
+    wait_until_still(count)
 
 
 def test_twenty_streams_at_once_leave_the_page_quick_and_each_is_whole(site):
