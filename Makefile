@@ -20,6 +20,7 @@ run: ready-run ## start the app on the sample
 	@exec $(PY) app.py $(ARGS)
 
 test: ready-dev ## run every test, the page in real Chromium included
+	@$(PY) -m tests.browser.chromium
 	$(PY) -m pytest $(ARGS)
 
 lint: ready-dev ## check style and types

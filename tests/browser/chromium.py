@@ -70,3 +70,15 @@ def _succeeds(command: list[str]) -> bool:
         return subprocess.run(command, capture_output=True, timeout=INSTALL_LIMIT).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def main() -> None:
+    """Have a Chromium ready before the tests begin, whose time limits are no time to install one."""
+    try:
+        print(f"Chromium for the page's tests: {find_chromium()}")
+    except NoChromium as error:
+        print(f"The page's tests will not run: {error}")
+
+
+if __name__ == "__main__":
+    main()
