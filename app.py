@@ -19,26 +19,34 @@ if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: STOP.set())
 
-import time
-from collections.abc import Callable, Iterator
 from importlib import metadata, resources
 from pathlib import Path
 
 import waitress
-from flask import Flask, Response, jsonify, render_template, request, send_file
+from flask import Flask, Response, jsonify, render_template, send_file
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from inference import __version__
 from inference.catalog import Catalog
 from inference.commandline import parse
-from inference.errors import InferenceError, NotFound, PortInUse, RequestError, TooManyStreams
+from inference.errors import (
+    Conflict,
+    InferenceError,
+    NotFound,
+    PortInUse,
+    RequestError,
+    TooLarge,
+    TooManyStreams,
+)
 from inference.logs import configure_log
-from inference.messages import RunDone, RunFailed
-from inference.pipeline import Pipeline, RunRequest
-from inference.query import DEFAULT_MODEL, parse_query
+from inference.pipeline import Pipeline
+from inference.query import DEFAULT_MODEL
+from inference.recordings import Recordings
 from inference.settings import Settings
-from inference.sse import HEARTBEAT, event_of
+from inference.web.runs import add_runs
+from inference.web.streams import add_stream
+from inference.web.uploads import add_uploads
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +59,26 @@ BACKLOG = 1024
 """Connections that may wait to be taken; with `listen`, a second program cannot have the port any more."""
 MAX_STREAMS = THREADS - 8
 """More streams are refused for the moment: the page and its lists need threads too."""
-LOOK = 0.2
-"""A silent stream looks this often (s) whether its viewer is still there."""
+
+
+STATUS: dict[type, int] = {
+    RequestError: 400,
+    NotFound: 404,
+    Conflict: 409,
+    TooLarge: 413,
+    TooManyStreams: 503,
+}
 
 
 def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     """The Flask app that serves one pipeline."""
     app = Flask(__name__)
     catalog = Catalog(settings.data, settings.models, settings.kinds)
+    recordings = Recordings(settings.runs, settings.runs_bytes)
     _add_page(app, settings)
-    _add_stream(app, catalog, pipeline)
+    add_stream(app, catalog, pipeline, recordings, MAX_STREAMS)
+    add_uploads(app, settings)
+    add_runs(app, recordings)
     _add_state(app, pipeline)
     _add_errors(app)
 
@@ -99,57 +117,6 @@ def _displayed(folder: Path) -> str:
     return folder.resolve().name
 
 
-def _add_stream(app: Flask, catalog: Catalog, pipeline: Pipeline) -> None:
-    @app.get("/generate_predictions")
-    def generate_predictions() -> Response:
-        query = parse_query(request.args, request.headers.get("Last-Event-ID"))
-        if pipeline.active_runs >= MAX_STREAMS:
-            raise TooManyStreams(f"{MAX_STREAMS} streams are open, and more are not served. Try again later.")
-        wanted = RunRequest(
-            catalog.video(query.video_name),
-            catalog.model(query.model_name),
-            query.start,
-            query.stop,
-            query.width,
-            query.options,
-        )
-        gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
-        stream = stream_events(pipeline, wanted, query.heartbeat, gone)
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Response(stream, mimetype="text/event-stream", headers=headers)
-
-
-def stream_events(
-    pipeline: Pipeline, wanted: RunRequest, heartbeat: float, gone: Callable[[], bool]
-) -> Iterator[bytes]:
-    """The server-sent events of one run; ends, and ends the run, once the viewer is `gone`."""
-    try:
-        yield from _events_of(pipeline, wanted, heartbeat, gone)
-    except Exception:
-        log.exception("a stream of %s failed", wanted.video.name)
-        yield event_of(RunFailed("Something went wrong in the server; its log says what."))
-
-
-def _events_of(
-    pipeline: Pipeline, wanted: RunRequest, heartbeat: float, gone: Callable[[], bool]
-) -> Iterator[bytes]:
-    with pipeline.run(wanted) as run:
-        spoke = time.monotonic()
-        while not gone():
-            quiet = time.monotonic() - spoke
-            event = run.next(timeout=min(LOOK, max(0.0, heartbeat - quiet)))
-            if event is not None:
-                yield event_of(event)
-                run.delivered(event)
-            elif time.monotonic() - spoke >= heartbeat:
-                yield HEARTBEAT
-            else:
-                continue
-            spoke = time.monotonic()
-            if isinstance(event, RunDone | RunFailed):
-                return
-
-
 def _add_state(app: Flask, pipeline: Pipeline) -> None:
     @app.get("/healthz")
     def healthz() -> ResponseReturnValue:
@@ -164,7 +131,7 @@ def _add_state(app: Flask, pipeline: Pipeline) -> None:
 def _add_errors(app: Flask) -> None:
     @app.errorhandler(InferenceError)
     def user_error(error: InferenceError) -> ResponseReturnValue:
-        status = {RequestError: 400, NotFound: 404, TooManyStreams: 503}.get(type(error), 500)
+        status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
         headers = {"Retry-After": "10"} if status == 503 else {}
         return jsonify(error=str(error)), status, headers
 
@@ -192,7 +159,7 @@ def run(settings: Settings) -> int:
         first = [catalog.model(DEFAULT_MODEL)] if DEFAULT_MODEL in catalog.model_names() else []
         with Pipeline(settings) as pipeline:
             pipeline.start(first)
-            server = Server(create_app(settings, pipeline), listener)
+            server = Server(create_app(settings, pipeline), listener, settings.upload_bytes)
             print(f"Open {address_of(listener)} in a browser. Ctrl-C ends the program.", flush=True)
             # A wait without end would keep some systems from handling the signal.
             while not STOP.wait(1):
@@ -209,7 +176,8 @@ def run(settings: Settings) -> int:
 class Server:
     """The web server, in threads of its own, from its making until `close`."""
 
-    def __init__(self, app: Flask, listener: socket.socket) -> None:
+    def __init__(self, app: Flask, listener: socket.socket, largest: int = 1 << 30) -> None:
+        """`largest` body of a request in bytes: a larger one is cut off before it is here."""
         self._server = waitress.create_server(
             app,
             sockets=[listener],
@@ -220,6 +188,7 @@ class Server:
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
             ident=None,
+            max_request_body_size=largest + 1,
         )
         self._thread = threading.Thread(target=self._server.run, name="server", daemon=True)
         self._thread.start()

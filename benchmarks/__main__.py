@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import kinds
 from benchmarks.client import read_stream
 from benchmarks.processes import AppProcess, EngineProcess
 from inference.settings import HERE, available_cores
@@ -37,6 +38,9 @@ def main() -> int:
     results: dict[str, Any] = {"machine": _machine()}
     with tempfile.TemporaryDirectory() as folder:
         results["speed"] = measure_speed(wanted.rounds, wanted.frames, Path(folder))
+        if SHARED.is_dir():
+            results["kinds"] = kinds.measure(SHARED, wanted.rounds, min(150, wanted.frames))
+            kinds.show(results["kinds"])
         if not wanted.skip_memory:
             results["memory"] = measure_memory(Path(folder))
     if not wanted.skip_drawing:

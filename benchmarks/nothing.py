@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from inference.messages import Frame, ModelInfo, PoseOptions, PosePrediction
+from inference.predictors.instances import of_points
 from inference.settings import Kind
 
 KIND = Kind("nothing", (".nothing",), f"{__name__}:Nothing")
@@ -18,7 +19,7 @@ class Nothing:
 
     info = ModelInfo(("a", "b"))
 
-    def __init__(self, path: Path, *, threads: int, allow_model_code: bool) -> None:
+    def __init__(self, *paths: Path, threads: int, allow_model_code: bool) -> None:
         """Take what every predictor takes, and use none of it."""
         self.stages: dict[str, float] = {}
 
@@ -31,4 +32,6 @@ class Nothing:
     def predict(self, batch: Sequence[None], options: PoseOptions) -> list[PosePrediction]:
         """The same two points for every frame."""
         points = np.array([[100.0, 100.0], [200.5, 50.25]])
-        return [PosePrediction(points, np.array([0.9, 0.8]), np.array([0, 1])) for _ in batch]
+        values = np.array([0.9, 0.8])
+        one = of_points(points[None], values[None], np.ones(1))
+        return [PosePrediction(points, values, np.array([0, 1]), one) for _ in batch]

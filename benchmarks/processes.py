@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -63,6 +64,8 @@ class AppProcess:
     def __init__(self, data: Path, models: Path, servers: int, module: str | None = None) -> None:
         program = ["-m", module] if module else [str(HERE / "app.py")]
         flags = ["--data", str(data), "--models", str(models), "--port", "0", "-n_servers", str(servers)]
+        self._runs = tempfile.TemporaryDirectory()
+        flags += ["--runs", self._runs.name]
         began = time.perf_counter()
         self._process = subprocess.Popen(
             [sys.executable, *program, *flags], stdout=subprocess.PIPE, text=True, cwd=HERE
@@ -84,3 +87,4 @@ class AppProcess:
         """End it as a user would."""
         self._process.terminate()
         self._process.communicate(timeout=10)
+        self._runs.cleanup()

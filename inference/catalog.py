@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +32,20 @@ SLEAP_CONFIG = "training_config.json"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model as the folder lists it; `key` is its name and, after an @, its `signature`."""
+    """A model as the folder lists it, or two that work as one (a centroid and a centred-instance model).
 
-    name: str
-    path: Path
+    `key` is the name and, after an @, the `signature` of each.
+    """
+
+    names: tuple[str, ...]
+    paths: tuple[Path, ...]
     kind: str
     key: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in a sentence."""
+        return " + ".join(self.names)
 
 
 class Catalog:
@@ -62,11 +71,15 @@ class Catalog:
                 return entry
         raise NotFound(f"There is no video named {_shown(name)} in the data folder.")
 
-    def model(self, name: str) -> ModelFile:
-        """A model by its name; NotFound if none has it."""
+    def model(self, *names: str) -> ModelFile:
+        """A model by its name, or two by theirs, in any order; NotFound if none has it."""
+        found = [self._model(name) for name in sorted(names)]
+        return model_file([path for path, _ in found], found[0][1].name)
+
+    def _model(self, name: str) -> tuple[Path, Kind]:
         for entry in entries(self.models):
             if entry.name == name and (kind := self._kind_of(entry)):
-                return ModelFile(name, entry, kind.name, f"{name}@{signature(entry)}")
+                return entry, kind
         raise NotFound(f"There is no model named {_shown(name)} in the models folder.")
 
     def _kind_of(self, entry: Path) -> Kind | None:
@@ -76,6 +89,22 @@ class Catalog:
                 return kind
         # A SavedModel is a folder, and the first kind's.
         return self._kinds[0] if any(file.name == SAVED_MODEL for file in files) else None
+
+
+def model_file(paths: Sequence[Path], kind: str) -> ModelFile:
+    """The model, or the two that work as one, at these paths, as they are now."""
+    names = tuple(path.name for path in paths)
+    return ModelFile(names, tuple(paths), kind, key_of(paths))
+
+
+def key_of(paths: Sequence[Path]) -> str:
+    """Names and versions of models, in one text."""
+    return " + ".join(f"{path.name}@{signature(path)}" for path in paths)
+
+
+def video_key(path: Path) -> str:
+    """Says which version of a video stands at a path, as `signature` does for a model."""
+    return hashlib.blake2b(os.fsencode(_version(path, path.parent)), digest_size=8).hexdigest()
 
 
 def _is_video(entry: Path) -> bool:

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.catalog import signature
+from inference.catalog import key_of
 from inference.channels import Pipe, Receiver, Sender
 from inference.errors import ModelError, PortInUse
 from inference.logs import configure_log
@@ -91,17 +91,18 @@ def _stderr_to_log() -> Iterator[None]:
 
 def _open(order: Load, settings: Settings) -> Predictor:
     """The predictor for a model, warm; ModelError if its file is not the one any more that was asked for."""
-    path = Path(order.path)
+    paths = [Path(path) for path in order.paths]
     dotted = next(kind.predictor for kind in settings.kinds if kind.name == order.kind)
     module, _, name = dotted.partition(":")
     make = getattr(importlib.import_module(module), name)
     predictor: Predictor = make(
-        path, threads=settings.threads_per_worker, allow_model_code=settings.allow_model_code
+        *paths, threads=settings.threads_per_worker, allow_model_code=settings.allow_model_code
     )
     predictor.setup()
     # After loading, so that a file which is replaced in the middle is noticed too.
-    if f"{path.name}@{signature(path)}" != order.file_key:
+    if key_of(paths) != order.file_key:
         raise ModelError(
-            f"{path.name} was changed or replaced while it was in use; start again to use it as it is now."
+            f"{' + '.join(path.name for path in paths)} was changed or replaced while it was in use; "
+            "start again to use it as it is now."
         )
     return predictor

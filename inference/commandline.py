@@ -60,6 +60,28 @@ def _parser() -> argparse.ArgumentParser:
         help="folder with the models (default: models, beside app.py)",
     )
     files.add_argument(
+        "--runs",
+        type=Path,
+        default=defaults.runs,
+        help="folder that runs are recorded in (default: runs, beside app.py)",
+    )
+    files.add_argument(
+        "--runs-gb",
+        type=_gigabytes,
+        dest="runs_bytes",
+        default=defaults.runs_bytes,
+        metavar="GB",
+        help="what recorded runs may take together, in GB; the oldest go first (default: 2)",
+    )
+    files.add_argument(
+        "--upload-gb",
+        type=_gigabytes,
+        dest="upload_bytes",
+        default=defaults.upload_bytes,
+        metavar="GB",
+        help="how large an uploaded video may be, in GB (default: 4)",
+    )
+    files.add_argument(
         "--allow-model-code",
         action="store_true",
         default=False,
@@ -103,6 +125,16 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"{text} is no port: 0 (any free one) to 65535")
     return port
+
+
+def _gigabytes(text: str) -> int:
+    try:
+        size = float(text)
+    except ValueError:
+        size = -1.0
+    if not 0 < size <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is no size in GB")
+    return int(size * 1024**3)
 
 
 def _servers(text: str) -> int:

@@ -5,7 +5,10 @@ what to do. Whatever helps a developer (a traceback, a file's path) goes to the 
 
     InferenceError
     ├── RequestError        a request asks for something that makes no sense      -> HTTP 400
-    ├── NotFound            no such video or model                                -> HTTP 404
+    ├── NotFound            no such video, model or run                           -> HTTP 404
+    ├── Conflict            what is asked for cannot be done at the moment        -> HTTP 409
+    │   └── JournalError    a recording is of something else, or damaged          -> HTTP 409
+    ├── TooLarge            an upload is larger than is taken                     -> HTTP 413
     ├── TooManyStreams      as many streams are open as are served                -> HTTP 503
     ├── PortInUse           a port that was asked for is taken                    -> exit status 2
     ├── VideoError          a video cannot be opened or read on                   -> ends the run
@@ -25,7 +28,19 @@ class RequestError(InferenceError):
 
 
 class NotFound(InferenceError):
-    """A video or a model of that name is not in its folder."""
+    """A video, a model or a run of that name is not in its folder."""
+
+
+class Conflict(InferenceError):
+    """What is asked for cannot be done as things are, such as deleting a run that goes on."""
+
+
+class JournalError(Conflict):
+    """A recording cannot be continued by this run, or cannot be read."""
+
+
+class TooLarge(InferenceError):
+    """An upload is larger than this program takes."""
 
 
 class TooManyStreams(InferenceError):

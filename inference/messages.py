@@ -21,27 +21,97 @@ Frame = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a viewer has to know of a model before its first prediction."""
+    """What a viewer has to know of a model before its first prediction.
+
+    `nodes` are the keypoints' names; `edges` and `symmetries` pairs of positions in them; `classes` the names
+    of the individuals that the model tells apart. `many` says whether it finds several animals in a frame,
+    `layers` which of its maps can be shown ("confmaps", "pafs").
+    """
 
     nodes: tuple[str, ...]
     edges: tuple[tuple[int, int], ...] = ()
+    symmetries: tuple[tuple[int, int], ...] = ()
+    classes: tuple[str, ...] = ()
+    many: bool = False
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PoseOptions:
-    """What one run asks of a pose model. Scores are in the confidence map's own unit."""
+    """What one run asks of a pose model. Scores are in the confidence map's own unit.
+
+    Instances are made of the peaks above `threshold`; peaks down to `floor` are given too. `max_instances`
+    keeps the best so many. `refinement` is "integral", "local" or "none"; None takes the offsets that a
+    model predicts, where it does, else integral. `layer` names the maps to be drawn ("confmaps", "pafs").
+    """
 
     threshold: float = 0.2
     floor: float = 0.2
+    max_instances: int | None = None
+    refinement: str | None = None
+    layer: str | None = None
+
+
+@dataclass(frozen=True)
+class TrackingOptions:
+    """How instances are followed from frame to frame.
+
+    `candidates`: "simple" compares with the instances of the last `window` frames as they were, "flow" with
+    where optical flow says that they moved. `similarity`: "instance", "oks", "centroid" or "iou". `matching`:
+    "hungarian" or "greedy". At most `max_tracks` identities (None: any number). `keep` leaves the best so
+    many instances of a frame (None: all of them): nothing else ever removes one.
+    """
+
+    candidates: str = "simple"
+    similarity: str = "oks"
+    matching: str = "hungarian"
+    max_tracks: int | None = None
+    window: int = 5
+    keep: int | None = None
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The animals of one frame, n of them, each with all nodes of its model.
+
+    `points` (n, nodes, 2) float64 (x, y), NaN where a node was not found; `values` (n, nodes) float64 the
+    points' scores (NaN likewise); `scores` (n,) float64 the animals'; `classes` (n,) int64 their positions in
+    `ModelInfo.classes`, -1 for none; `class_scores` (n,) float64 how sure these are, NaN for none.
+    """
+
+    points: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+    classes: npt.NDArray[np.int64]
+    class_scores: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A picture of a model's maps: `png` with transparency, and where its edges lie in the frame, in px."""
+
+    png: bytes
+    left: float
+    top: float
+    width: float
+    height: float
 
 
 @dataclass(frozen=True)
 class PosePrediction:
-    """The peaks of one frame: `points` (n, 2) float64, `values` (n,) float64, `nodes` (n,) int64."""
+    """The peaks of one frame, grouped or not, its instances, and a picture of the maps where asked for.
+
+    `points` (n, 2) float64, `values` (n,) float64, `nodes` (n,) int64.
+    """
 
     points: npt.NDArray[np.float64]
     values: npt.NDArray[np.float64]
     nodes: npt.NDArray[np.int64]
+    instances: Instances
+    layer: Layer | None = None
 
 
 # Pipeline to producer -----------------------------------------------------------------------------
@@ -51,13 +121,15 @@ class PosePrediction:
 class OpenRun:
     """Open a video and decode the first frames of a run; send none to a worker yet.
 
-    Frames `start` up to, not including, `stop` (None: the end). `image_width` is the width of the
-    JPEG that goes with each prediction, in px (None: the video's own).
+    Frames `start` up to, not including, `stop` (None: the end). `compare` is a second model for the same
+    frames. `image_width` is the width of the JPEG that goes with each prediction, in px (None: the video's
+    own; 0: nobody looks, so there is none).
     """
 
     run: str
     path: str
     model: str
+    compare: str | None
     start: int
     stop: int | None
     image_width: int | None
@@ -160,7 +232,7 @@ class EndOfStream:
 
 @dataclass(frozen=True)
 class Batch:
-    """Frames of one run for one model; `frames` are their indices, `images` their pixels.
+    """Frames of one run for one model, or two; `frames` are their indices, `images` their pixels.
 
     `decode_ms` is what decoding each took, `decoded_at` when it was done (monotonic clock, s).
     """
@@ -168,6 +240,7 @@ class Batch:
     batch: int
     run: str
     model: str
+    compare: str | None
     options: PoseOptions
     image_width: int | None
     frames: tuple[int, ...]
@@ -181,13 +254,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Result:
-    """One frame's prediction and its picture. `batch_size` frames are in the batch in all."""
+    """One frame's prediction, the second model's where there is one, and its picture (empty: none wanted).
+
+    `batch_size` frames are in the batch in all.
+    """
 
     batch: int
     batch_size: int
     run: str
     frame: int
     prediction: PosePrediction
+    compare: PosePrediction | None
     image: bytes
     timing: dict[str, float]
     decoded_at: float
@@ -211,12 +288,13 @@ class Failed:
 class Load:
     """Load a model and warm it up. `model` is what it is called from now on, `kind` names the predictor.
 
-    `file_key` says which version of the file is meant (see `catalog.signature`).
+    `paths` are one model's, or two models' that work as one. `file_key` says which version of the files is
+    meant (see `catalog.signature`).
     """
 
     model: str
     kind: str
-    path: str
+    paths: tuple[str, ...]
     file_key: str
 
 
@@ -283,13 +361,33 @@ class Claimed:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The first thing a viewer hears of a run that works."""
+    """The first thing a viewer hears of a run that works.
+
+    `model_names` are one, or two that work as one; `compare_names` and `compare` the second model's, if there
+    is one. `tracking` None: nobody is followed. `recorded` says whether the run is written down.
+    """
 
     run: str
     video_name: str
-    model_name: str
+    model_names: tuple[str, ...]
     video: Opened
     model: ModelInfo
+    options: PoseOptions
+    tracking: TrackingOptions | None = None
+    compare_names: tuple[str, ...] = ()
+    compare: ModelInfo | None = None
+    recorded: bool = False
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """One frame as a viewer sees it: with each instance's identity (None: it has none), and its models."""
+
+    result: Result
+    model: ModelInfo
+    tracks: tuple[int | None, ...]
+    compare: ModelInfo | None = None
+    compare_tracks: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -314,4 +412,59 @@ class RunDone:
     frames: int
 
 
+# In a run's journal ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """The first record of a journal: what the run is of. What a later stream of the same run has to equal.
+
+    `created` is in s since 1970. `video` and `models` are paths, the `keys` tell their versions apart
+    (see `catalog.signature`). `tracking` None: no identities are wanted.
+    """
+
+    run: str
+    created: float
+    video: str
+    video_key: str
+    width: int
+    height: int
+    fps: float | None
+    n_frames: int | None
+    models: tuple[str, ...]
+    model_key: str
+    info: ModelInfo
+    options: PoseOptions
+    tracking: TrackingOptions | None
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One frame's instances, and the identities that its viewer saw (-1: none)."""
+
+    frame: int
+    instances: Instances
+    tracks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FailureRecord:
+    """One frame that could not be predicted, and why."""
+
+    frame: int
+    message: str
+
+
+@dataclass(frozen=True)
+class EndRecord:
+    """A stream of the run came to an end: its last frame was `end` - 1; `error` says what cut it short."""
+
+    end: int
+    error: str | None = None
+
+
 RunEvent = RunStarted | RunStatus | Result | Failed | RunFailed | RunDone
+"""What a run says."""
+ViewerEvent = RunStarted | RunStatus | Tracked | Failed | RunFailed | RunDone
+"""What its viewer hears."""

@@ -8,13 +8,10 @@ both work under one lock and only move words about: pixels never come through he
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
-import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import connection
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
@@ -37,19 +34,17 @@ from inference.messages import (
     Finished,
     Opened,
     OpenRun,
-    PoseOptions,
     Quit,
     Result,
     RunDone,
-    RunEvent,
     RunFailed,
     RunStarted,
     RunStatus,
     Sent,
 )
 from inference.metrics import Metrics
-from inference.ordering import Ordering
 from inference.pool import Model, Pool
+from inference.run import Run, RunRequest
 from inference.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -62,18 +57,6 @@ START_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
-class RunRequest:
-    """What a viewer asks for: frames `start` to, not including, `stop` of a video, for one model."""
-
-    video: Path
-    model: ModelFile
-    start: int = 0
-    stop: int | None = None
-    image_width: int | None = None
-    options: PoseOptions = field(default_factory=PoseOptions)
-
-
-@dataclass(frozen=True)
 class Health:
     """How the pipeline is: `workers` take work, `models` are ready."""
 
@@ -81,51 +64,6 @@ class Health:
     reason: str
     workers: int
     models: list[str]
-
-
-class Run:
-    """One viewer's stream: take events with `next`, give each back with `delivered`, then close."""
-
-    def __init__(self, request: RunRequest, pipeline: Pipeline) -> None:
-        self.id = uuid.uuid4().hex
-        self.request = request
-        self.model: Model | None = None
-        self.video: Opened | None = None
-        self.begun = False
-        self.over = False
-        self.ordering: Ordering[Result | Failed] = Ordering(request.start)
-        self.frames = 0
-        self.error: str | None = None
-        self._pipeline = pipeline
-        self._events: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
-
-    def next(self, timeout: float) -> RunEvent | None:
-        """The run's next event, or None if there is none within `timeout` s."""
-        try:
-            return self._events.get(timeout=timeout)
-        except queue.Empty:
-            return None
-
-    def delivered(self, event: RunEvent) -> None:
-        """Say that the viewer has this event: frees its slot in the window."""
-        if isinstance(event, Result | Failed):
-            self._pipeline.credit(self)
-
-    def close(self) -> None:
-        """End the run, whatever it is doing; its frames are forgotten."""
-        self._pipeline.close_run(self)
-
-    def put(self, event: RunEvent) -> None:
-        """Add an event for the viewer (for the pipeline alone)."""
-        self._events.put(event)
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Pipeline:
@@ -213,19 +151,22 @@ class Pipeline:
                 run.put(RunFailed(self._failure or "The program is stopping."))
                 return run
             self._runs[run.id] = run
-            run.model = self._pool.use(request.model)
+            wanted = [request.model] if request.compare is None else [request.model, request.compare]
+            run.models = [self._pool.use(file) for file in wanted]
+            keys = [model.key for model in run.models]
             self._tell_producer(
                 OpenRun(
                     run.id,
                     str(request.video),
-                    run.model.key,
+                    keys[0],
+                    keys[1] if request.compare else None,
                     request.start,
                     request.stop,
                     request.image_width,
                     request.options,
                 )
             )
-            self.model_changed(run.model)
+            self._look_at_models(run)
         return run
 
     def credit(self, run: Run) -> None:
@@ -365,15 +306,27 @@ class Pipeline:
 
     def _begin(self, run: Run) -> None:
         """Let the run's frames go to the workers, once its video is open and its model ready."""
-        model = run.model
-        if run.begun or run.over or run.video is None or model is None or model.info is None:
+        infos = [model.info for model in run.models]
+        if run.begun or run.over or run.video is None or not all(infos):
             return
         run.begun = True
-        run.put(RunStarted(run.id, run.request.video.name, model.file.name, run.video, model.info))
+        request = run.request
+        run.put(
+            RunStarted(
+                run.id,
+                request.video.name,
+                request.model.names,
+                run.video,
+                infos[0],  # type: ignore[arg-type]
+                request.options,
+                compare_names=request.compare.names if request.compare else (),
+                compare=infos[1] if request.compare else None,
+            )
+        )
         self._tell_producer(BeginRun(run.id))
         self._finish_if_complete(run)
 
-    def _end_run(self, run: Run, event: RunEvent) -> None:
+    def _end_run(self, run: Run, event: RunDone | RunFailed) -> None:
         """Say a run's last word. Until the viewer closes it, nothing more is done for it."""
         run.over = True
         run.put(event)
@@ -385,8 +338,8 @@ class Pipeline:
         run.over = True
         self._ledger.forget(run.id)
         self._tell_producer(CloseRun(run.id))
-        if run.model is not None:
-            self._pool.release(run.model)
+        for model in run.models:
+            self._pool.release(model)
 
     # What the pool tells (in the watcher's thread, under the lock) -----------------------------------
 
@@ -415,13 +368,18 @@ class Pipeline:
 
     def model_changed(self, model: Model) -> None:
         """Tell the runs which wait for a model how far it is."""
-        for run in [run for run in self._runs.values() if run.model is model and not run.over]:
-            if model.state == "failed":
-                self._end_run(run, RunFailed(model.message))
-            elif model.state == "ready":
-                self._begin(run)
-            else:
-                run.put(self._waiting_for(model))
+        for run in [run for run in self._runs.values() if model in run.models and not run.over]:
+            self._look_at_models(run)
+
+    def _look_at_models(self, run: Run) -> None:
+        failed = next((model for model in run.models if model.state == "failed"), None)
+        loading = next((model for model in run.models if model.state == "loading"), None)
+        if failed is not None:
+            self._end_run(run, RunFailed(failed.message))
+        elif loading is not None:
+            run.put(self._waiting_for(loading))
+        else:
+            self._begin(run)
 
     def _waiting_for(self, model: Model) -> RunStatus:
         total, connected = self.settings.n_servers, self._pool.connected

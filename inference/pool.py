@@ -333,4 +333,4 @@ class Pool:
 
 
 def _load(model: Model) -> Load:
-    return Load(model.key, model.file.kind, str(model.file.path), model.file.key)
+    return Load(model.key, model.file.kind, tuple(map(str, model.file.paths)), model.file.key)

@@ -291,6 +291,7 @@ def _batch(batch: int, order: OpenRun, frames: list[Decoded]) -> Batch:
         batch,
         order.run,
         order.model,
+        order.compare,
         order.options,
         order.image_width,
         frames=tuple(frame.index for frame in frames),

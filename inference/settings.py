@@ -63,6 +63,11 @@ class Settings:
     n_servers: int = field(default_factory=default_servers)
     data: Path = HERE / "data"
     models: Path = HERE / "models"
+    runs: Path = HERE / "runs"
+    runs_bytes: int = 2 * 1024**3
+    """Bytes that all recorded runs together may take; the oldest are deleted."""
+    upload_bytes: int = 4 * 1024**3
+    """Bytes that an uploaded video may have."""
     log_level: str = "warning"
     allow_model_code: bool = False
     kinds: tuple[Kind, ...] = KINDS

@@ -29,14 +29,15 @@ class SleapConfig:
     """A SLEAP model's kind and sizes.
 
     `head` is one of HEADS. `nodes` are the keypoints in the order of the confidence map's channels;
-    `edges` are pairs of positions in them, `classes` the names of identities. Strides are in input
-    pixels per map cell. `target` is the (height, width) frames are matched to first, `crop_size` the
+    `edges` and `symmetries` are pairs of positions in them, `classes` the names of identities. Strides are in
+    input pixels per map cell. `target` is the (height, width) frames are matched to first, `crop_size` the
     side of a square crop; both None where the model has none.
     """
 
     head: str
     nodes: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
+    symmetries: tuple[tuple[int, int], ...]
     confmap_stride: int
     paf_stride: int | None = None
     class_stride: int | None = None
@@ -64,8 +65,8 @@ def _parse(config: dict[str, Any], name: str) -> SleapConfig:
     confmaps = settings.get("confmaps", settings)
     pafs, classes = settings.get("pafs"), settings.get("class_maps") or settings.get("class_vectors")
     skeletons = (data.get("labels") or {}).get("skeletons") or []
-    skeleton_nodes, links = _skeleton(skeletons[0]) if skeletons else ((), ())
-    nodes = tuple(confmaps.get("part_names") or skeleton_nodes)
+    skeleton = _skeleton(skeletons[0]) if skeletons else _Skeleton((), (), ())
+    nodes = tuple(confmaps.get("part_names") or skeleton.nodes)
     if head == "centroid":
         nodes = (confmaps.get("anchor_part") or "centroid",)
     if not nodes:
@@ -74,7 +75,8 @@ def _parse(config: dict[str, Any], name: str) -> SleapConfig:
     return SleapConfig(
         head=head,
         nodes=nodes,
-        edges=_positions(nodes, (pafs or {}).get("edges") or links),
+        edges=_positions(nodes, (pafs or {}).get("edges") or skeleton.edges),
+        symmetries=_positions(nodes, skeleton.symmetries),
         confmap_stride=_positive(confmaps["output_stride"]),
         paf_stride=_positive(pafs["output_stride"]) if pafs else None,
         class_stride=_positive(classes["output_stride"]) if classes else None,
@@ -131,22 +133,31 @@ def _positions(nodes: tuple[str, ...], edges: Iterable[Iterable[str]]) -> tuple[
     return tuple((place[a], place[b]) for a, b in pairs if a in place and b in place)
 
 
-def _skeleton(skeleton: dict[str, Any]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Node names and body edges of a skeleton stored with jsonpickle.
+@dataclass(frozen=True)
+class _Skeleton:
+    nodes: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...]
+    symmetries: tuple[tuple[str, str], ...]
+
+
+def _skeleton(skeleton: dict[str, Any]) -> _Skeleton:
+    """Node names, body edges and mirrored pairs of a skeleton stored with jsonpickle.
 
     An object is written out where it first stands, and later only as `py/id`, its number in the order
     of the document. Nodes (`py/object`) and edge types (`py/reduce`) share one count from 1.
     """
     seen: list[Any] = []
     _collect(skeleton, seen)
-    links = [
-        (link.get("edge_insert_idx", 0), _object(link["source"], seen), _object(link["target"], seen))
-        for link in skeleton.get("links") or []
-        if _object(link.get("type"), seen) != _SYMMETRY
-    ]
-    links.sort(key=lambda link: link[0])
+    edges, mirrored = [], []
+    for link in skeleton.get("links") or []:
+        pair = (_object(link["source"], seen), _object(link["target"], seen))
+        if _object(link.get("type"), seen) != _SYMMETRY:
+            edges.append((link.get("edge_insert_idx", 0), pair))
+        elif pair[::-1] not in mirrored:  # each pair is written in both directions
+            mirrored.append(pair)
+    edges.sort(key=lambda edge: edge[0])
     nodes = tuple(_object(node["id"], seen) for node in skeleton.get("nodes") or [])
-    return nodes, tuple((source, target) for _, source, target in links)
+    return _Skeleton(nodes, tuple(pair for _, pair in edges), tuple(mirrored))
 
 
 def _collect(value: Any, seen: list[Any]) -> None:

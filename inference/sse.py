@@ -12,13 +12,16 @@ from typing import Any
 
 from inference.messages import (
     Failed,
+    Instances,
+    Layer,
+    ModelInfo,
     PosePrediction,
-    Result,
     RunDone,
-    RunEvent,
     RunFailed,
     RunStarted,
     RunStatus,
+    Tracked,
+    ViewerEvent,
 )
 
 HEARTBEAT = b": \n\n"
@@ -36,11 +39,11 @@ def encode(data: dict[str, Any], event: str | None = None, index: int | None = N
     return ("\n".join(lines) + "\n\n").encode()
 
 
-def event_of(event: RunEvent) -> bytes:
+def event_of(event: ViewerEvent) -> bytes:
     """The server-sent event that tells a viewer of a run's event."""
     match event:
-        case Result():
-            return encode(_message(event), index=event.frame)
+        case Tracked():
+            return encode(_message(event), index=event.result.frame)
         case RunStarted():
             return encode(_start(event), "start")
         case RunStatus(state, message):
@@ -58,28 +61,66 @@ def _start(event: RunStarted) -> dict[str, Any]:
     return {
         "run_id": event.run,
         "video_name": event.video_name,
-        "model_name": event.model_name,
         "width": video.width,
         "height": video.height,
         "fps": video.fps,
         "n_frames": video.n_frames,
-        "nodes": event.model.nodes,
-        "edges": event.model.edges,
+        **_model(event.model_names, event.model),
+        "threshold": event.options.threshold,
+        "tracking": event.tracking.candidates if event.tracking else None,
+        "recorded": event.recorded,
+        "compare": _model(event.compare_names, event.compare) if event.compare else None,
     }
 
 
-def _message(result: Result) -> dict[str, Any]:
-    return {
-        "frame_idx": result.frame,
-        "img": "data:image/jpeg;base64," + base64.b64encode(result.image).decode("ascii"),
-        **_pose(result.prediction),
-        "timing": result.timing,
-    }
+def _model(names: tuple[str, ...], info: ModelInfo) -> dict[str, Any]:
+    return {"model_name": " + ".join(names), "model_names": names, **vars(info)}
 
 
-def _pose(prediction: PosePrediction) -> dict[str, Any]:
+def _message(event: Tracked) -> dict[str, Any]:
+    result = event.result
+    message: dict[str, Any] = {"frame_idx": result.frame}
+    if result.image:
+        message["img"] = "data:image/jpeg;base64," + base64.b64encode(result.image).decode("ascii")
+    message |= _pose(result.prediction, event.model, event.tracks)
+    if result.prediction.layer is not None:
+        message["maps"] = _layer(result.prediction.layer)
+    if result.compare is not None and event.compare is not None:
+        message["compare"] = _pose(result.compare, event.compare, event.compare_tracks)
+    message["timing"] = result.timing
+    return message
+
+
+def _pose(prediction: PosePrediction, info: ModelInfo, tracks: tuple[int | None, ...]) -> dict[str, Any]:
     return {
         "peak_points": prediction.points.round(POINT_DIGITS).tolist(),
         "peak_vals": prediction.values.round(VALUE_DIGITS).tolist(),
         "peak_nodes": prediction.nodes.tolist(),
+        "instances": _instances(prediction.instances, info, tracks),
+    }
+
+
+def _instances(instances: Instances, info: ModelInfo, tracks: tuple[int | None, ...]) -> list[dict[str, Any]]:
+    points = instances.points.round(POINT_DIGITS).tolist()
+    values = instances.values.round(VALUE_DIGITS).tolist()
+    return [
+        {
+            "points": [
+                None if x != x else [x, y, value] for (x, y), value in zip(points[i], values[i], strict=True)
+            ],
+            "score": round(float(instances.scores[i]), VALUE_DIGITS),
+            "track": tracks[i],
+            "class": info.classes[one] if one >= 0 else None,
+        }
+        for i, one in enumerate(instances.classes.tolist())
+    ]
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    return {
+        "img": "data:image/png;base64," + base64.b64encode(layer.png).decode("ascii"),
+        "x": layer.left,
+        "y": layer.top,
+        "width": layer.width,
+        "height": layer.height,
     }

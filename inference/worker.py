@@ -84,10 +84,10 @@ class Models:
         try:
             return self._open(order)
         except InferenceError as error:
-            log.warning("%s cannot be loaded: %s", order.path, error)
+            log.warning("%s cannot be loaded: %s", order.paths, error)
             return str(error)
         except Exception as error:
-            log.exception("loading %s failed", order.path)
+            log.exception("loading %s failed", order.paths)
             return f"The model could not be loaded ({type(error).__name__}); the log says why."
 
     def unload(self, model: str) -> None:
@@ -134,29 +134,43 @@ def work(inbox: Work, outbox: Results, pool: Pool, models: Models) -> None:
             continue
         if isinstance(batch, Batch):
             pool.send(Claimed(batch.batch))
-            for result in predict(batch, models.get(batch.model)):
+            second = None if batch.compare is None else models.get(batch.compare)
+            for result in predict(batch, models.get(batch.model), second):
                 while not outbox.send(result, SEND_PATIENCE):
                     log.warning("nobody takes results")
 
 
-def predict(batch: Batch, predictor: Predictor | str) -> Iterator[Result | Failed]:
-    """Every frame's result, in the batch's order."""
+def predict(
+    batch: Batch, predictor: Predictor | str, second: Predictor | str | None = None
+) -> Iterator[Result | Failed]:
+    """Every frame's result, in the batch's order; a frame that either predictor fails at has failed."""
     began = time.monotonic()
     failures: dict[int, str] = {}
-    outcomes: dict[int, Any] = {}
     stages: dict[str, float] = {}
-    if isinstance(predictor, str):
-        failures = dict.fromkeys(range(len(batch.frames)), predictor)
-    else:
-        with _clock(stages, "preprocess"):
-            fed = _feed(batch, predictor, failures)
-        outcomes = _predict(batch, predictor, fed, failures)
-        stages |= predictor.stages
+    outcomes = _outcomes(batch, predictor, failures, stages)
+    compared: dict[int, Any] = {}
+    if second is not None:
+        with _clock(stages, "compare"):
+            compared = _outcomes(batch, second, failures, {})
     for position, frame in enumerate(batch.frames):
         if position in failures:
             yield Failed(batch.batch, len(batch.frames), batch.run, frame, failures[position])
         else:
-            yield _result(batch, position, outcomes[position], began, stages)
+            yield _result(batch, position, (outcomes[position], compared.get(position)), began, stages)
+
+
+def _outcomes(
+    batch: Batch, predictor: Predictor | str, failures: dict[int, str], stages: dict[str, float]
+) -> dict[int, Any]:
+    """One predictor's predictions by position; what fails is added to `failures`, times to `stages`."""
+    if isinstance(predictor, str):
+        failures.update(dict.fromkeys(range(len(batch.frames)), predictor))
+        return {}
+    with _clock(stages, "preprocess"):
+        fed = _feed(batch, predictor, failures)
+    outcomes = _predict(batch, predictor, fed, failures)
+    stages |= predictor.stages
+    return outcomes
 
 
 def _feed(batch: Batch, predictor: Predictor, failures: dict[int, str]) -> dict[int, Any]:
@@ -195,10 +209,14 @@ def _words(error: Exception, frame: int) -> str:
     return f"Frame {frame} could not be predicted ({type(error).__name__}); the log says why."
 
 
-def _result(batch: Batch, position: int, prediction: Any, began: float, stages: dict[str, float]) -> Result:
+def _result(
+    batch: Batch, position: int, predictions: tuple[Any, Any], began: float, stages: dict[str, float]
+) -> Result:
     own: dict[str, float] = {}
-    with _clock(own, "jpeg"):
-        image = encode_jpeg(batch.images[position], batch.image_width)
+    image = b""
+    if batch.image_width != 0:
+        with _clock(own, "jpeg"):
+            image = encode_jpeg(batch.images[position], batch.image_width)
     share = len(batch.frames)
     timing = {
         "decode": batch.decode_ms[position],
@@ -211,7 +229,7 @@ def _result(batch: Batch, position: int, prediction: Any, began: float, stages: 
         share,
         batch.run,
         batch.frames[position],
-        prediction,
+        *predictions,
         image,
         {stage: round(ms, 3) for stage, ms in timing.items()},
         batch.decoded_at[position],

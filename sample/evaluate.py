@@ -108,6 +108,8 @@ def held_out(scenes: int, frames: int = 3, first: int = HELD_OUT) -> Iterable[Sh
         yield from random_recording(seed, frames)
 
 
+GROUPED_NEAR, GROUPED_WHOLE = 8.0, 7
+
 _COLUMNS = (("median_px", ".2f"), ("p90_px", ".2f"), ("recall", ".3f"), ("precision", ".3f"))
 
 
@@ -124,9 +126,40 @@ def keras_predict(model: Any) -> Predict:
     """`model` (1, H, W, 1) of 0 to 1 as a function of one frame."""
 
     def predict(frame: NDArray[np.uint8]) -> Array:
-        return np.asarray(model(frame[None, :, :, None].astype(np.float32) / 255, training=False))[0]
+        outputs = model(frame[None, :, :, None].astype(np.float32) / 255, training=False)
+        return np.asarray(outputs[0] if isinstance(outputs, list | tuple) else outputs)[0]
 
     return predict
+
+
+def grouping(path: Path, shots: Iterable[Shot]) -> dict[str, float]:
+    """How well the model in a file groups its points into animals, by the app's own predictor.
+
+    `animals` there are and `instances` found; of the instances' points the share `own` that lies within 8 px
+    of that node of the animal most of them are of, and `others`, of another animal; the share of `whole`
+    animals, of which one instance has 7 of 9 points or more.
+    """
+    from inference.messages import PoseOptions
+    from inference.predictors.pose import PosePredictor
+
+    predictor = PosePredictor(path, threads=2, allow_model_code=False)
+    predictor.setup()
+    count = {"animals": 0, "instances": 0, "points": 0, "own": 0, "others": 0, "whole": 0}
+    for shot in shots:
+        (found,) = predictor.predict([predictor.feed(shot.frame[..., None])], PoseOptions())
+        count["animals"] += len(shot.points)
+        for points in found.instances.points:
+            there = np.isfinite(points[:, 0])
+            near = (np.linalg.norm(shot.points - points, axis=2) < GROUPED_NEAR) & there
+            own = near[near.sum(axis=1).argmax()]
+            count["instances"] += 1
+            count["points"] += int(there.sum())
+            count["own"] += int(own.sum())
+            count["others"] += int((near.any(axis=0) & ~own).sum())
+            count["whole"] += bool(own.sum() >= GROUPED_WHOLE)
+    shares = {name: round(count[name] / max(1, count["points"]), 4) for name in ("own", "others")}
+    whole = round(count["whole"] / max(1, count["animals"]), 4)
+    return {"animals": count["animals"], "instances": count["instances"], **shares, "whole": whole}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -141,6 +174,8 @@ def main(argv: list[str] | None = None) -> int:
 
     figures = score(keras_predict(keras.models.load_model(args.model, compile=False)), held_out(args.scenes))
     print(table(figures))
+    figures["grouping"] = grouping(args.model, held_out(args.scenes))
+    print(json.dumps(figures["grouping"]))
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0

@@ -6,6 +6,7 @@
 import { AddressWriter, readAddress } from './address.js'
 import { ScoreChart } from './chart.js'
 import { chooser } from './chooser.js'
+import { disagreement } from './disagreement.js'
 import { FrameHistory } from './history.js'
 import { watchHealth } from './health.js'
 import { bindKeys } from './keys.js'
@@ -16,15 +17,19 @@ import { Pacer } from './pacer.js'
 import { Player } from './player.js'
 import { bestScores } from './pose.js'
 import { clock, figure, Latency, milliseconds, Rate, videoTime } from './readouts.js'
+import { bindRuns } from './runs.js'
 import { ScoreTrack } from './scores.js'
-import { listModels, listVideos, predictionsUrl } from './server.js'
+import { listModels, listVideos, newRunId, predictionsUrl } from './server.js'
+import { Settings } from './settings.js'
 import { bindThemeSwitch } from './switch.js'
+import { bindUpload } from './upload.js'
 import { FrameView } from './view.js'
 
 const SEEK_REST = 250 // ms that a slider must rest before a new stream is opened for it
 const SLOW_TICK = 250 // ms between two updates of the chart and the figures
 const PLACE_EVERY = 60 // ms between two updates of numbers that nobody could read faster
 const NOTICE_STAYS = 1500 // ms that a notice can be read, though frames come again
+const LOSS_STAYS = 15000 // likewise one that says what is lost for good
 
 const el = Object.fromEntries([...document.querySelectorAll('[id]')].map((node) => [node.id, node]))
 const place = readAddress(location.search)
@@ -35,11 +40,17 @@ const pacer = new Pacer()
 const track = new ScoreTrack()
 const rate = new Rate()
 const latency = new Latency()
-const view = new FrameView(el.frame)
+const view = new FrameView(el.frame, (frame) => history.get(frame))
+const apart = new ScoreTrack(Math.max)
 const newest = new NewestFirst(draw)
 const chart = new ScoreChart({
   canvas: el.chart, mark: el.mark, tip: el.tip, track, onSeek: (frame) => seek(frame),
 })
+const apartChart = new ScoreChart({
+  canvas: el['apart-chart'], mark: el['apart-mark'], tip: el['apart-tip'], track: apart, unit: 'px',
+  onSeek: (frame) => seek(frame),
+})
+const settings = new Settings(el, { shown: () => view.setShown(settings.shown), asked: (name) => renew({ sameRun: name === 'maps' }) })
 const legend = new Legend(el.legend, (hidden) => {
   view.setHidden(hidden)
   chart.setHidden(hidden)
@@ -53,7 +64,10 @@ let failed = 0
 let since = 0 // when this state began, or the last seek; what arrived before says nothing of the latency
 let placed = 0
 let noticed = 0
+let stays = NOTICE_STAYS
 let seekTimer = null
+let thresholdTimer = null
+let runId = '' // of the streams that are recorded as one run
 let seeking = false // the user holds the seek bar: it is not moved under the finger
 let typing = false // likewise the frame's number, while the user is in it
 
@@ -67,8 +81,23 @@ const video = chooser({
   select: el.video, empty: el['no-videos'], list: listVideos, wanted: place.video, onChange: () => choose(0),
 })
 const model = chooser({
-  select: el.model, empty: el['no-models'], list: listModels, wanted: place.model || el.model.dataset.default,
-  insist: place.model !== '', onChange: () => choose(at),
+  select: el.model, empty: el['no-models'], list: listModels, wanted: place.models[0] || el.model.dataset.default,
+  insist: place.models.length > 0, onChange: () => choose(at),
+})
+const optional = (select, wanted) =>
+  chooser({ select, list: listModels, wanted: wanted ?? '', none: 'None', onChange: () => choose(at) })
+const second = optional(el.second, place.models[1])
+const compare = [optional(el.compare, place.compare[0]), optional(el['compare-second'], place.compare[1])]
+el.more.open = place.models.length > 1 || place.compare.length > 0
+const runs = bindRuns({ panel: el['runs-panel'], list: el.runs, count: el['runs-count'], onError: showError })
+bindUpload({
+  input: el['upload-file'], panel: el.upload, bar: el['upload-bar'], text: el['upload-text'],
+  cancel: el['upload-cancel'], target: el.drop,
+  onDone: (name) => {
+    showError('')
+    video.choose(name)
+  },
+  onError: showError,
 })
 
 /* ---- what the user does ---- */
@@ -106,6 +135,11 @@ el['frame-number'].addEventListener('change', () => {
   seek(Number.isNaN(typed) ? at : typed)
 })
 el.threshold.addEventListener('input', applyThreshold)
+el.threshold.addEventListener('change', () => {
+  clearTimeout(thresholdTimer) // an arrow key that is held changes it many times
+  thresholdTimer = setTimeout(() => info?.instances && threshold() !== info.threshold && renew(), SEEK_REST)
+})
+el['upload-button'].addEventListener('click', () => el['upload-file'].click())
 el.speed.addEventListener('change', applySpeed)
 addEventListener('focus', refresh)
 // A button that was clicked gives the keys back: Space and the arrows are the player's. (detail: by pointer)
@@ -130,15 +164,39 @@ function start() {
   seeking = typing = false
   showError('')
   resetFigures()
-  const chosen = { video: video.value, model: model.value }
-  player.start({
-    frame: atEnd ? 0 : at,
-    url: (frame) => predictionsUrl({ ...chosen, frame, threshold: threshold() }),
-  })
+  runId = newRunId()
+  player.start(runFrom(atEnd ? 0 : at))
+}
+
+/** A run of what is chosen now: every stream of it has one name, under which the server records it. */
+function runFrom(frame) {
+  const chosen = {
+    video: video.value, ...models(), threshold: threshold(), settings: settings.query, runId,
+  }
+  return { frame, url: (from) => predictionsUrl({ ...chosen, frame: from }) }
+}
+
+/**
+ * Something else is asked of the model: what was seen is put away, and it goes on from here. It is another
+ * run, but where only more is to be seen of the same predictions.
+ */
+function renew({ sameRun = false } = {}) {
+  writeAddress({ now: true })
+  if (!player.run) return
+  newest.reset()
+  if (!sameRun) {
+    runId = newRunId()
+    track.clear()
+    apart.clear()
+  }
+  since = performance.now()
+  player.renew(runFrom(at))
 }
 
 /** Another video or model: what was seen of the one before is put away. */
 function choose(frame) {
+  clearTimeout(thresholdTimer)
+  settings.free()
   player.forget()
   newest.reset()
   view.clear()
@@ -148,6 +206,8 @@ function choose(frame) {
   el.facts.textContent = el['last-frame'].textContent = ''
   el.seek.disabled = true
   legend.setUp([])
+  el['models-shown'].hidden = true
+  el['apart-figure'].hidden = true
   el.blank.hidden = true
   showError('')
   showPlace(frame)
@@ -191,7 +251,8 @@ function refresh() {
   el.refresh.classList.remove('turning')
   void el.refresh.offsetWidth // lets the animation begin again
   el.refresh.classList.add('turning')
-  return Promise.all([video.refresh(), model.refresh()]).then(showInvitation)
+  const lists = [video, model, second, ...compare]
+  return Promise.all(lists.map((list) => list.refresh())).then(showInvitation)
 }
 
 /* ---- what the player says ---- */
@@ -214,6 +275,7 @@ function showState(state, reason) {
     next?.focus()
   }
   if (state === 'done' && received === 0) showNoSuchFrame()
+  if (['done', 'failed', 'idle'].includes(state)) runs.refresh()
   if (state === 'failed') {
     showError(reason)
     workers.lookAgain()
@@ -236,10 +298,16 @@ function showNoSuchFrame() {
 
 function showInfo(started) {
   info = started
+  settings.setUp(info)
+  view.setShown(settings.shown)
+  el['apart-figure'].hidden = !info.compare
+  if (info.compare) apartChart.setUp(['apart'], info.n_frames)
   el.stage.classList.remove('empty')
   view.setUp(info)
   chart.setUp(info.nodes, info.n_frames)
   legend.setUp(info.nodes)
+  el['models-shown'].hidden = !info.compare
+  if (info.compare) showModels()
   const facts = [
     `${info.width} × ${info.height}`,
     info.fps && `${Number(info.fps.toFixed(2))} frames/s`,
@@ -258,12 +326,14 @@ function countMessage(entry) {
     failed++
     return
   }
+  if (entry.instances?.length) info.instances = true
   track.add(entry.frame_idx, bestScores(entry, info.nodes.length))
+  if (entry.compare) apart.add(entry.frame_idx, [disagreement(entry, info, threshold())])
 }
 
 function showFrame(entry, sought) {
   const single = player.state !== 'playing'
-  if (performance.now() - noticed > NOTICE_STAYS) showNotice('')
+  if (performance.now() - noticed > stays) showNotice('')
   el.blank.hidden = true
   if (!entry.failure) newest.offer(entry, sought)
   else if (single) {
@@ -274,7 +344,8 @@ function showFrame(entry, sought) {
   showWaiting()
 }
 
-function showNotice(text) {
+function showNotice(text, state = '') {
+  stays = state === 'not_recorded' ? LOSS_STAYS : NOTICE_STAYS
   noticed = performance.now()
   el.notice.textContent = text
   if (text) workers.lookAgain()
@@ -293,6 +364,7 @@ function showDrawnPlace() {
   placed = performance.now()
   showPlace(view.frame)
   chart.setFrame(view.frame)
+  apartChart.setFrame(view.frame)
   writeAddress()
 }
 
@@ -354,6 +426,7 @@ function slowTick() {
     el['waiting-text'].textContent = `${text} (${Math.floor((now - since) / 1000)} s)`
   }
   chart.draw()
+  apartChart.draw()
 }
 
 function resetFigures() {
@@ -362,20 +435,32 @@ function resetFigures() {
   rate.clear()
   latency.clear()
   track.clear()
+  apart.clear()
   chart.setFrame(null)
+  apartChart.setFrame(null)
   chart.draw()
+}
+
+function showModels() {
+  const told = (one) => (one.model_names ?? [one.model_name]).join(' + ')
+  el['first-model'].textContent = told(info)
+  el['second-model'].textContent = told(info.compare)
 }
 
 /* ---- small answers ---- */
 
+const names = (...choosers) => choosers.map(({ value }) => value).filter(Boolean)
+const models = () => ({ models: names(model, second), compare: names(...compare) })
 const threshold = () => Number(el.threshold.value)
 const frameCount = () => player.end ?? info?.n_frames ?? null
 const lastFrame = () => (frameCount() === null ? null : Math.max(0, frameCount() - 1))
 
 function writeAddress(when) {
   // Before the lists have come, what the address said still holds.
-  const chosen = { video: video.value || place.video, model: model.value || place.model }
-  address.write({ ...chosen, frame: at, threshold: threshold() }, when)
+  const listed = model.value || place.models.length === 0
+  const chosen = listed ? models() : { models: place.models, compare: place.compare }
+  const named = { video: video.value || place.video, ...chosen, settings: settings.query }
+  address.write({ ...named, frame: at, threshold: threshold() }, when)
 }
 
 /**
@@ -391,6 +476,7 @@ window.viewer = Object.freeze({
   get skipped() { return newest.skipped },
   get failed() { return failed },
   get kept() { return history.size },
+  get tracks() { return [...new Set((history.get(view.frame)?.instances ?? []).map(({ track }) => track))] },
 })
 
 bindThemeSwitch(el.theme)

@@ -21,7 +21,8 @@ export class ScoreChart {
   #nodes = []
   #frames = Infinity
   #hidden = new Set()
-  #threshold = 0.2
+  #threshold = null
+  #unit
   #frame = null
   #drawn = ''
   #span = null // the frames from left to right, as drawn last
@@ -36,8 +37,10 @@ export class ScoreChart {
    * @param {HTMLElement} parts.tip
    * @param {import('./scores.js').ScoreTrack} parts.track
    * @param {(frame: number) => void} parts.onSeek
+   * @param {string} [parts.unit] of the values; without one they are scores, for which 1 is high
    */
-  constructor({ canvas, mark, tip, track, onSeek }) {
+  constructor({ canvas, mark, tip, track, onSeek, unit = '' }) {
+    this.#unit = unit
     this.#canvas = canvas
     this.#mark = mark
     this.#tip = tip
@@ -112,11 +115,12 @@ export class ScoreChart {
     pen.fillStyle = style.color
     pen.textBaseline = 'middle'
     pen.textAlign = 'right'
-    for (const score of [0, 0.5, 1]) {
-      stroke(pen, style.borderTopColor, [], [LEFT, y(score)], [right, y(score)])
-      pen.fillText(score.toFixed(1), LEFT - 6, y(score))
+    const upward = this.#unit ? niceStep(top, 3) : 0.5
+    for (let value = 0; value <= top; value += upward) {
+      stroke(pen, style.borderTopColor, [], [LEFT, y(value)], [right, y(value)])
+      pen.fillText(this.#unit ? String(value) : value.toFixed(1), LEFT - 6, y(value))
     }
-    stroke(pen, style.outlineColor, [4, 3], [LEFT, y(this.#threshold)], [right, y(this.#threshold)])
+    if (this.#threshold !== null) stroke(pen, style.outlineColor, [4, 3], [LEFT, y(this.#threshold)], [right, y(this.#threshold)])
     const span = this.#span
     if (!span) return
     const bottom = this.#height - 6
@@ -174,15 +178,20 @@ export class ScoreChart {
     this.#tip.hidden = !bucket
     if (!bucket) return
     const until = bucket.frame + this.#track.width - 1
-    const title = until > bucket.frame ? `lowest of frames ${bucket.frame} to ${until}` : `frame ${frame}`
+    const title = until > bucket.frame ? `${this.#unit ? 'greatest' : 'lowest'} of frames ${bucket.frame} to ${until}` : `frame ${frame}`
     const scores = this.#nodes
-      .map((name, node) => `${name} ${bucket.scores[node] ? bucket.scores[node].toFixed(2) : '–'}`)
+      .map((name, node) => `${name} ${this.#told(bucket.scores[node])}`)
       .filter((_, node) => !this.#hidden.has(node))
     const most = 24
     if (scores.length > most) scores.splice(most, Infinity, '…')
     this.#tip.textContent = [title, ...scores].join('\n')
     const toLeft = x > this.#width / 2
     this.#tip.style.transform = `translateX(${x}px) translateX(${toLeft ? 'calc(-100% - 10px)' : '10px'})`
+  }
+
+  #told(value) {
+    if (this.#unit) return `${value.toFixed(1)} ${this.#unit}`
+    return value ? value.toFixed(2) : '–'
   }
 }
 

@@ -14,9 +14,10 @@ const AGAIN = 8000 // and while there is something
  * @param {string} parts.wanted the name to begin with
  * @param {boolean} [parts.insist] whether `wanted` stays chosen even if it is not in the list
  * @param {() => void} parts.onChange the user chose another name
+ * @param {string} [parts.none] the text of a first choice that stands for none
  * @returns {{readonly value: string, refresh: () => Promise<void>}}
  */
-export function chooser({ select, empty, list, wanted, insist = wanted !== '', onChange }) {
+export function chooser({ select, empty = null, list, wanted, insist = wanted !== '', onChange, none }) {
   let names = null
   let timer = null
 
@@ -34,10 +35,11 @@ export function chooser({ select, empty, list, wanted, insist = wanted !== '', o
     if (names && String(found) === String(names)) return
     const chosen = names?.length ? select.value : wanted
     names = found
-    empty.hidden = found.length > 0
+    if (empty) empty.hidden = found.length > 0
     const options = found.map((name) => new Option(name, name))
     const missing = chosen && !found.includes(chosen) && (insist || select.value === chosen)
     if (missing) options.unshift(new Option(`${chosen} (not in the folder)`, chosen))
+    if (none !== undefined) options.unshift(new Option(none, ''))
     select.replaceChildren(...options)
     select.disabled = options.length === 0
     if (missing || found.includes(chosen)) select.value = chosen
@@ -53,6 +55,13 @@ export function chooser({ select, empty, list, wanted, insist = wanted !== '', o
   return {
     get value() {
       return select.value
+    },
+    /** Chooses a name that has just come into the list. */
+    async choose(name) {
+      await refresh()
+      select.value = name
+      select.title = name
+      onChange()
     },
     refresh,
   }

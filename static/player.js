@@ -20,7 +20,8 @@ const TURN = 8
  * @property {(info: object) => void} info the run's `start` event
  * @property {(entry: object, sought: boolean) => void} frame the frame to be shown now
  * @property {(entry: object) => void} received a message came from the server
- * @property {(text: string) => void} notice what the server or the connection is about; '' when over
+ * @property {(text: string, state?: string) => void} notice what the server (then with its state) or the
+ *   connection is about; '' when over
  */
 
 /** Plays one run at a time. */
@@ -119,6 +120,15 @@ export class Player {
       this.#wanted = target
     }
     this.#go()
+  }
+
+  /** Asks anew for everything, otherwise, and goes on from where it is: what was seen is of another run. */
+  renew(run) {
+    const at = this.position
+    this.#history.clear()
+    this.#close()
+    this.run = run
+    if (this.state !== 'idle' && this.state !== 'failed') this.seek(Math.max(0, at))
   }
 
   /** Moves by some frames, and stays there. */
@@ -263,7 +273,7 @@ class Source {
   #take({ type, data }) {
     this.#abort.signal.throwIfAborted()
     if (type === 'start') return void this.#on.info(data)
-    if (type === 'status') return void this.#on.notice(data.message)
+    if (type === 'status') return void this.#on.notice(data.message, data.state)
     if (type === 'done') {
       if (!this.fresh) this.#on.end(this.#next) // else it may have begun past the end
       return null

@@ -1,14 +1,15 @@
 /*
  * The score of every node over the whole run, in bounded memory: buckets of 1, 2, 4, … frames, twice
- * as wide whenever there are too many. A bucket keeps its lowest score, so that no bad frame is
- * hidden by good neighbours, however long the video.
+ * as wide whenever there are too many. A bucket keeps its worst value (the lowest score, the greatest
+ * distance), so that no bad frame is hidden by good neighbours, however long the video.
  */
 
 const MOST_BUCKETS = 512
 
-/** Best score per node and frame, thinned out as the run grows. */
+/** Some values per frame, such as each node's best score, thinned out as the run grows. */
 export class ScoreTrack {
   #buckets = new Map()
+  #worst
 
   /** Frames in a bucket. */
   width = 1
@@ -16,6 +17,11 @@ export class ScoreTrack {
   last = -Infinity
   /** Grows with every change. */
   version = 0
+
+  /** @param {(a: number, b: number) => number} [worst] which of two values a bucket keeps */
+  constructor(worst = Math.min) {
+    this.#worst = worst
+  }
 
   clear() {
     this.#buckets.clear()
@@ -33,7 +39,7 @@ export class ScoreTrack {
     this.first = Math.min(this.first, frame)
     this.last = Math.max(this.last, frame)
     this.version++
-    lower(this.#buckets, Math.floor(frame / this.width), scores)
+    this.#merge(this.#buckets, Math.floor(frame / this.width), scores)
     if (this.#buckets.size > MOST_BUCKETS) this.#widen()
   }
 
@@ -51,13 +57,13 @@ export class ScoreTrack {
 
   #widen() {
     const wider = new Map()
-    for (const [key, scores] of this.#buckets) lower(wider, key >> 1, scores)
+    for (const [key, scores] of this.#buckets) this.#merge(wider, key >> 1, scores)
     this.#buckets = wider
     this.width *= 2
   }
-}
 
-function lower(buckets, key, scores) {
-  const held = buckets.get(key)
-  buckets.set(key, held ? held.map((score, node) => Math.min(score, scores[node])) : scores)
+  #merge(buckets, key, scores) {
+    const held = buckets.get(key)
+    buckets.set(key, held ? held.map((score, node) => this.#worst(score, scores[node])) : scores)
+  }
 }

@@ -39,10 +39,21 @@ export async function health() {
 }
 
 /**
- * @param {{video: string, model: string, frame: number, threshold: number}} request
+ * @param {{video: string, models: string[], compare: string[], frame: number, threshold: number, runId: string,
+ *   settings: Record<string, string>}} request
  * @returns {string}
  */
-export function predictionsUrl({ video, model, frame, threshold }) {
-  const asked = { video_name: video, model_name: model, start: frame, threshold, floor: FLOOR }
-  return `generate_predictions?${new URLSearchParams(asked)}`
+export function predictionsUrl({ video, models, compare, frame, threshold, runId, settings }) {
+  const asked = new URLSearchParams({ video_name: video, ...settings, start: frame, threshold, floor: FLOOR })
+  for (const model of models) asked.append('model_name', model)
+  for (const model of compare) asked.append('compare', model)
+  asked.set('run_id', runId)
+  return `generate_predictions?${asked}`
+}
+
+/** @returns {string} a name that no other run has */
+export function newRunId() {
+  if (crypto.randomUUID) return crypto.randomUUID()
+  // a page that did not come over https, nor from this machine, is not given that function
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

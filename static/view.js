@@ -6,8 +6,8 @@
 
 /* global Plotly */
 
-import { nodeColor } from './palette.js'
-import { peaks, skeleton } from './pose.js'
+import { animalNames, marks, skeletons, trails } from './instances.js'
+import { Overlay } from './overlay.js'
 
 const HIDDEN_AXIS = {
   type: 'linear', // said outright: Plotly would otherwise guess it anew from every frame's points
@@ -24,11 +24,19 @@ export class FrameView {
   #threshold = 0.2
   #hidden = new Set()
   #shown = null
+  #overlay
+  #at
+  #what = { skeleton: true, trails: false, nodeNames: false, animalNames: false }
   #coarse = matchMedia('(pointer: coarse)').matches
 
-  /** @param {HTMLElement} element becomes a Plotly graph: its `data` and `layout` can be read */
-  constructor(element) {
+  /**
+   * @param {HTMLElement} element becomes a Plotly graph: its `data` and `layout` can be read
+   * @param {(frame: number) => object | undefined} at a message seen before, if it is kept
+   */
+  constructor(element, at = () => undefined) {
     this.#element = element
+    this.#at = at
+    this.#overlay = new Overlay(element)
     new ResizeObserver(() => this.#fit()).observe(element)
   }
 
@@ -47,13 +55,22 @@ export class FrameView {
     const keepZoom = sameVideo && !this.#showsAll()
     this.#info = info
     this.#shown = null
-    Plotly.react(this.#element, structuredClone(TRACES), this.#layout(info, keepZoom), CONFIG)
+    const traces = info.compare ? [POINTS, SECOND] : [POINTS]
+    Plotly.react(this.#element, structuredClone(traces), this.#layout(info, keepZoom), CONFIG)
+    if (this.#element.dataset.followed) return
+    this.#element.dataset.followed = 'yes'
+    // a pan or a zoom, as it goes on and when it is over
+    for (const event of ['plotly_relayouting', 'plotly_relayout', 'plotly_afterplot']) {
+      this.#element.on(event, () => this.#info && this.#overlay.fit(this.#element._fullLayout))
+    }
   }
 
   /** Takes the picture away. */
   clear() {
     if (!this.#info) return
     Plotly.purge(this.#element)
+    delete this.#element.dataset.followed
+    this.#overlay.clear()
     this.#info = null
     this.#shown = null
   }
@@ -61,7 +78,8 @@ export class FrameView {
   /** @param {object} message with an `img` and points */
   draw(message) {
     this.#shown = message
-    Plotly.update(this.#element, this.#points(message), { 'images[0].source': message.img })
+    Plotly.update(this.#element, this.#points(message), this.#pictures(message))
+    this.#drawLines()
   }
 
   /** Points with a score up to this are not drawn; acts on the frame that is shown. */
@@ -117,21 +135,71 @@ export class FrameView {
     return covers(xaxis.range, width) && covers(yaxis.range, height)
   }
 
+  /** @param {{skeleton: boolean, trails: boolean, nodeNames: boolean, animalNames: boolean}} what to draw */
+  setShown(what) {
+    this.#what = what
+    this.#drawLines()
+  }
+
   #redrawPoints() {
-    if (this.#shown) Plotly.restyle(this.#element, this.#points(this.#shown))
+    if (!this.#shown) return
+    Plotly.restyle(this.#element, this.#points(this.#shown))
+    this.#drawLines()
+  }
+
+  #drawLines() {
+    const [message, info, what] = [this.#shown, this.#info, this.#what]
+    if (!message || !info) return
+    const limits = [this.#threshold, this.#hidden]
+    this.#overlay.draw({
+      trails: what.trails ? trails(message, info, this.#at) : [],
+      skeletons: what.skeleton ? skeletons(message, info, ...limits) : [],
+      second: what.skeleton && message.compare ? skeletons(message.compare, info.compare, ...limits) : [],
+      texts: [
+        ...(what.nodeNames ? this.#nodeNames(message) : []),
+        ...(what.animalNames ? animalNames(message, info) : []),
+      ],
+    })
+  }
+
+  #nodeNames(message) {
+    const { x, y, node, color } = marks(message, this.#info, this.#threshold, this.#hidden)
+    return node.map((one, i) => ({ text: this.#info.nodes[one], x: x[i], y: y[i], color: color[i] }))
+  }
+
+  /** The frame's picture and, over it, that of the model's maps. */
+  #pictures(message) {
+    const { maps } = message
+    if (!maps) return { 'images[0].source': message.img, 'images[1].visible': false }
+    return {
+      'images[0].source': message.img,
+      'images[1].visible': true,
+      'images[1].source': maps.img,
+      'images[1].x': maps.x,
+      'images[1].y': maps.y,
+      'images[1].sizex': maps.width,
+      'images[1].sizey': maps.height,
+    }
   }
 
   #points(message) {
-    const { nodes, edges } = this.#info
-    const found = peaks(message, this.#threshold, this.#hidden)
-    const line = skeleton(found, edges)
+    const found = [this.#marks(message, this.#info)]
+    if (this.#info.compare && message.compare) found.push(this.#marks(message.compare, this.#info.compare))
+    const all = (of) => found.map(of)
     return {
-      x: [line.x, found.x],
-      y: [line.y, found.y],
-      customdata: [[], found.score],
-      text: [[], found.node.map((node) => nodes[node])],
-      'marker.color': [null, found.node.map(nodeColor)],
+      x: all(({ x }) => x),
+      y: all(({ y }) => y),
+      customdata: all(({ more }) => more),
+      text: all(({ label }) => label),
+      'marker.color': all(({ color }) => color),
     }
+  }
+
+  #marks(message, info) {
+    const found = marks(message, info, this.#threshold, this.#hidden)
+    const label = found.node.map((node) => info.nodes[node])
+    const more = found.score.map((score, i) => [score, found.name[i] && `, ${found.name[i]}`])
+    return { ...found, label, more }
   }
 
   #layout({ width, height }, keepZoom) {
@@ -157,28 +225,33 @@ export class FrameView {
       images: [{
         source: '', xref: 'x', yref: 'y', layer: 'below', sizing: 'stretch',
         x: -0.5, y: -0.5, xanchor: 'left', yanchor: 'top', sizex: width, sizey: height,
+      }, {
+        source: '', xref: 'x', yref: 'y', layer: 'below', sizing: 'stretch', visible: false,
+        x: -0.5, y: -0.5, xanchor: 'left', yanchor: 'top', sizex: width, sizey: height,
       }],
     }
   }
 }
 
 /**
- * The skeleton's line and all points. One trace for the points of all nodes, coloured one by one: a
- * trace a node costs Plotly half a millisecond each, twice a frame's time for a skeleton of 24.
+ * All points. One trace for the points of all nodes, coloured one by one: a trace a node costs Plotly half
+ * a millisecond each, twice a frame's time for a skeleton of 24. Lines are the overlay's.
  */
-const TRACES = [
-  {
-    type: 'scatter', mode: 'lines', name: 'skeleton', x: [], y: [], hoverinfo: 'skip',
-    line: { color: 'rgba(255, 255, 255, 0.75)', width: 2 },
-  },
-  {
-    type: 'scatter', mode: 'markers', name: 'points', x: [], y: [], customdata: [], text: [],
-    marker: { symbol: 'x', size: 9, color: [] },
-    hovertemplate: '<b>%{text}</b>  %{customdata:.2f}<br>x %{x:.1f}  y %{y:.1f}<extra></extra>',
-  },
-]
+const POINTS = {
+  type: 'scatter', mode: 'markers', name: 'points', x: [], y: [], customdata: [], text: [],
+  marker: { symbol: 'x', size: 9, color: [] },
+  hovertemplate: '<b>%{text}</b>%{customdata[1]}  %{customdata[0]:.2f}<br>x %{x:.1f}  y %{y:.1f}<extra></extra>',
+}
+
+/** The second model's points, where two are compared. */
+const SECOND = {
+  ...POINTS,
+  name: 'second model',
+  marker: { symbol: 'circle-open', size: 13, color: [] },
+  hovertemplate: POINTS.hovertemplate.replace('<b>', '<b>second model: '),
+}
 
 function sameScene(a, b) {
-  const scene = (info) => JSON.stringify(info && [info.width, info.height, info.nodes, info.edges])
+  const scene = (info) => JSON.stringify(info && [info.width, info.height, info.nodes, info.edges, info.classes, info.compare])
   return scene(a) === scene(b)
 }

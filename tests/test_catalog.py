@@ -152,13 +152,13 @@ def test_another_process_gets_the_same_signature(catalog):
     file = catalog.model("sleap")
     script = "import sys, pathlib, inference.catalog as c; print(c.signature(pathlib.Path(sys.argv[1])))"
     said = subprocess.run(
-        [sys.executable, "-c", script, str(file.path)],
+        [sys.executable, "-c", script, str(file.paths[0])],
         env={**os.environ, "PYTHONHASHSEED": "7"},
         capture_output=True,
         text=True,
         check=True,
     ).stdout.strip()
-    assert file.key == f"sleap@{said}" == f"sleap@{signature(file.path)}"
+    assert file.key == f"sleap@{said}" == f"sleap@{signature(file.paths[0])}"
 
 
 WRITERS = {

@@ -3,13 +3,33 @@
 import pytest
 
 from inference.errors import RequestError
-from inference.messages import PoseOptions
+from inference.messages import PoseOptions, TrackingOptions
 from inference.query import StreamQuery, parse_query
 
 
 def test_the_defaults():
-    expected = StreamQuery("a.mp4", "best_model.h5", 0, None, None, 10.0, PoseOptions(0.2, 0.2))
-    assert parse_query({"video_name": "a.mp4"}, None) == expected
+    expected = StreamQuery(
+        video_name="a.mp4",
+        model_names=("best_model.h5",),
+        compare_names=(),
+        start=0,
+        stop=None,
+        width=None,
+        heartbeat=10.0,
+        run_id=None,
+        options=PoseOptions(0.2, 0.2),
+        tracking=TrackingOptions(),
+        track=None,
+    )
+    assert parse({}) == expected
+
+
+def parse(arguments, last_event_id=None):
+    """What is asked for, each argument given once, or as often as its list is long."""
+    given = {"video_name": "a.mp4", **arguments}
+    return parse_query(
+        {name: value if isinstance(value, list) else [value] for name, value in given.items()}, last_event_id
+    )
 
 
 @pytest.mark.parametrize(
@@ -24,13 +44,28 @@ def test_the_defaults():
         ({"threshold": "0.4"}, None, "options", PoseOptions(0.4, 0.4)),
         ({"threshold": "0.4", "floor": "0.1"}, None, "options", PoseOptions(0.4, 0.1)),
         ({"floor": "0.9"}, None, "options", PoseOptions(0.2, 0.2)),
-        ({"model_name": "m.keras"}, None, "model_name", "m.keras"),
-        ({"model_name": ""}, None, "model_name", "best_model.h5"),
+        ({"model_name": "m.keras"}, None, "model_names", ("m.keras",)),
+        ({"model_name": ""}, None, "model_names", ("best_model.h5",)),
+        ({"model_name": ["b", "a"]}, None, "model_names", ("b", "a")),
+        ({"compare": ["a", "b"]}, None, "compare_names", ("a", "b")),
+        ({"run_id": "Run-2-of-3"}, None, "run_id", "Run-2-of-3"),
+        ({"max_instances": "2"}, None, "options", PoseOptions(max_instances=2)),
+        ({"refinement": "local"}, None, "options", PoseOptions(refinement="local")),
+        ({"maps": "pafs"}, None, "options", PoseOptions(layer="pafs")),
+        ({"tracking": "flow"}, None, "tracking", TrackingOptions("flow")),
+        ({"tracking": "flow"}, None, "track", True),
+        ({"tracking": "none"}, None, "track", False),
+        (
+            {"max_tracks": "4", "similarity": "oks"},
+            None,
+            "tracking",
+            TrackingOptions(similarity="oks", max_tracks=4),
+        ),
         ({"unknown": "1"}, None, "start", 0),
     ],
 )
 def test_what_is_asked_for(arguments, last_event_id, field, value):
-    assert getattr(parse_query({"video_name": "a.mp4", **arguments}, last_event_id), field) == value
+    assert getattr(parse(arguments, last_event_id), field) == value
 
 
 @pytest.mark.parametrize(
@@ -49,6 +84,17 @@ def test_what_is_asked_for(arguments, last_event_id, field, value):
         ({"threshold": "inf"}, None, "threshold"),
         ({"floor": "low"}, None, "floor"),
         ({"heartbeat": "0"}, None, "heartbeat"),
+        ({"model_name": ["a", "b", "c"]}, None, "model_name"),
+        ({"model_name": ["a", "a"]}, None, "model_name"),
+        ({"compare": ["a", "b", "c"]}, None, "compare"),
+        ({"run_id": "short"}, None, "run_id"),
+        ({"run_id": "../../etc/passwd"}, None, "run_id"),
+        ({"run_id": "a" * 65}, None, "run_id"),
+        ({"max_instances": "0"}, None, "max_instances"),
+        ({"refinement": "best"}, None, "refinement"),
+        ({"maps": "all"}, None, "maps"),
+        ({"tracking": "kalman"}, None, "tracking"),
+        ({"max_tracks": "many"}, None, "max_tracks"),
         ({}, "abc", "Last-Event-ID"),
         ({}, "", "Last-Event-ID"),
         ({}, "-2", "Last-Event-ID"),
@@ -56,5 +102,5 @@ def test_what_is_asked_for(arguments, last_event_id, field, value):
 )
 def test_what_makes_no_sense_is_named(arguments, last_event_id, named):
     with pytest.raises(RequestError, match=named) as caught:
-        parse_query({"video_name": "a.mp4", **arguments}, last_event_id)
+        parse(arguments, last_event_id)
     assert len(str(caught.value)) < 200

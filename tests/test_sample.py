@@ -14,8 +14,18 @@ import pytest
 
 from inference.messages import PoseOptions
 from inference.predictors.pose import PosePredictor
-from sample import make_video
-from sample.evaluate import FAR, NEAR, Predict, held_out, paired, peaks, score
+from sample import fields, make_video
+from sample.evaluate import (
+    FAR,
+    NEAR,
+    Predict,
+    grouping,
+    held_out,
+    keras_predict,
+    paired,
+    peaks,
+    score,
+)
 from sample.recording import Shot, random_recording
 from sample.render import Camera, Look
 from sample.scene import EDGES, MIRROR, NODES, SIZE, Arena, Scene
@@ -167,12 +177,10 @@ def shipped_model() -> Predict:
 
     model = keras.models.load_model(MODEL, compile=False)
     assert model.input_shape == (None, SIZE, SIZE, 1)
-    assert model.output_shape[1:] == (SIZE // 4, SIZE // 4, len(NODES))
-
-    def predict(frame: np.ndarray) -> np.ndarray:
-        return np.asarray(model(frame[None, :, :, None].astype(np.float32) / 255, training=False))[0]
-
-    return predict
+    confmaps, pafs = model.output_shape
+    assert confmaps[1:] == (SIZE // 4, SIZE // 4, len(NODES))
+    assert pafs[1:] == (SIZE // 8, SIZE // 8, 2 * len(EDGES))
+    return keras_predict(model)
 
 
 def test_the_shipped_model_finds_the_points_of_scenes_it_never_saw(shipped_model: Predict) -> None:
@@ -182,6 +190,38 @@ def test_the_shipped_model_finds_the_points_of_scenes_it_never_saw(shipped_model
     assert figures["all"]["recall"] > 0.9
     assert figures["all"]["precision"] > 0.9
     assert max(row["median_px"] or math.inf for row in figures["nodes"].values()) < 3.0
+
+
+def test_the_shipped_model_groups_the_points_of_animals_it_never_saw() -> None:
+    figures = grouping(MODEL, held_out(12, frames=1, first=1_500_000))
+    assert abs(figures["instances"] - figures["animals"]) <= 0.1 * figures["animals"]
+    assert figures["own"] > 0.95 and figures["others"] < 0.02
+    assert figures["whole"] > 0.9
+
+
+def test_fields_point_along_the_limbs_and_a_mirrored_animals_left_is_its_right() -> None:
+    points = np.zeros((1, len(NODES), 2))
+    points[0] = [
+        [40, 80],
+        [80, 80],
+        [120, 80],
+        [60, 40],
+        [60, 120],
+        [80, 40],
+        [80, 120],
+        [100, 40],
+        [100, 120],
+    ]
+    field = fields.target(points, 192)
+    assert field.shape == (24, 24, 2 * len(EDGES))
+    edge = EDGES.index((1, 2))
+    np.testing.assert_allclose(field[10, 12, 2 * edge : 2 * edge + 2], [1, 0], atol=0.01)
+    assert np.abs(field[0, 0]).max() < 1e-3
+    shot = Shot(np.zeros((192, 192), np.uint8), points, np.ones((1, len(NODES)), np.bool_))
+    turned = fields.upside_down(shot).points[0]
+    left, right = NODES.index("fore_left"), NODES.index("fore_right")
+    np.testing.assert_array_equal(turned[left], [60, 191 - 120])
+    np.testing.assert_array_equal(turned[right], [60, 191 - 40])
 
 
 def decoded(count: int) -> list[np.ndarray]:

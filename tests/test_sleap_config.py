@@ -63,6 +63,7 @@ def test_nodes_edges_and_sizes():
     assert parsed.head == "single_instance"
     assert parsed.nodes == tuple(NAMES)
     assert parsed.edges == ((1, 0), (1, 2), (1, 3))
+    assert parsed.symmetries == ((2, 3),)
     assert (parsed.input_scaling, parsed.pad_to_stride, parsed.max_stride) == (0.5, 16, 16)
     assert (parsed.confmap_stride, parsed.target, parsed.crop_size) == (4, None, None)
 

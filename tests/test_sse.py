@@ -1,6 +1,7 @@
 """What a viewer reads is what the standard says, and JSON that every browser parses."""
 
 import base64
+import dataclasses
 import json
 
 import numpy as np
@@ -10,8 +11,18 @@ from inference import messages as m
 from inference.sse import encode, event_of
 
 PREDICTION = m.PosePrediction(
-    np.array([[1.23456789, 2.0], [30.5, 4.0]]), np.array([0.98765432, 0.2]), np.array([1, 0])
+    np.array([[1.23456789, 2.0], [30.5, 4.0]]),
+    np.array([0.98765432, 0.2]),
+    np.array([1, 0]),
+    m.Instances(
+        np.array([[[1.23456789, 2.0], [np.nan, np.nan]], [[30.5, 4.0], [5.0, 6.0]]]),
+        np.array([[0.98765432, np.nan], [0.2, 0.25]]),
+        np.array([0.98765432, 0.5]),
+        np.array([1, -1]),
+        np.array([0.75, np.nan]),
+    ),
 )
+INFO = m.ModelInfo(("a", "b"), ((0, 1),), ((0, 1),), ("female", "male"), many=True, layers=("confmaps",))
 VIDEO = m.Opened("run", 640, 480, 29.97, None)
 
 
@@ -21,7 +32,8 @@ def parse(block: bytes):
 
 
 def test_a_frame_is_an_unnamed_message_with_its_index_as_id():
-    event, number, data = parse(event_of(m.Result(1, 4, "run", 7, PREDICTION, b"jpeg", {"decode": 0.5}, 0.0)))
+    result = m.Result(1, 4, "run", 7, PREDICTION, None, b"jpeg", {"decode": 0.5}, 0.0)
+    event, number, data = parse(event_of(m.Tracked(result, INFO, (3, None))))
     assert (event, number) == (None, "7")
     assert data == {
         "frame_idx": 7,
@@ -29,23 +41,51 @@ def test_a_frame_is_an_unnamed_message_with_its_index_as_id():
         "peak_points": [[1.2346, 2.0], [30.5, 4.0]],
         "peak_vals": [0.987654, 0.2],
         "peak_nodes": [1, 0],
+        "instances": [
+            {"points": [[1.2346, 2.0, 0.987654], None], "score": 0.987654, "track": 3, "class": "male"},
+            {"points": [[30.5, 4.0, 0.2], [5.0, 6.0, 0.25]], "score": 0.5, "track": None, "class": None},
+        ],
         "timing": {"decode": 0.5},
     }
+
+
+def test_a_frame_brings_what_was_asked_for_beside_it():
+    layer = m.Layer(b"png", -2.0, -1.5, 384.0, 256.0)
+    first = dataclasses.replace(PREDICTION, layer=layer)
+    result = m.Result(1, 4, "run", 7, first, PREDICTION, b"", {}, 0.0)
+    _, _, data = parse(event_of(m.Tracked(result, INFO, (None, None), INFO, (0, 1))))
+    assert "img" not in data  # none was made
+    png = "data:image/png;base64," + base64.b64encode(b"png").decode()
+    assert data["maps"] == {"img": png, "x": -2.0, "y": -1.5, "width": 384.0, "height": 256.0}
+    assert set(data["compare"]) == {"peak_points", "peak_vals", "peak_nodes", "instances"}
+    assert [one["track"] for one in data["compare"]["instances"]] == [0, 1]
 
 
 START = {
     "run_id": "run",
     "video_name": "v.mp4",
-    "model_name": "m.h5",
+    "model_name": "c + d",
+    "model_names": ["c", "d"],
     "width": 640,
     "height": 480,
     "fps": 29.97,
     "n_frames": None,
     "nodes": ["a", "b"],
     "edges": [[0, 1]],
+    "symmetries": [[0, 1]],
+    "classes": ["female", "male"],
+    "many": True,
+    "layers": ["confmaps"],
+    "threshold": 0.25,
+    "tracking": "flow",
+    "recorded": True,
+    "compare": None,
 }
+RUN = m.RunStarted(
+    "run", "v.mp4", ("c", "d"), VIDEO, INFO, m.PoseOptions(0.25), m.TrackingOptions("flow"), recorded=True
+)
 EVENTS = [
-    (m.RunStarted("run", "v.mp4", "m.h5", VIDEO, m.ModelInfo(("a", "b"), ((0, 1),))), "start", None, START),
+    (RUN, "start", None, START),
     (m.RunStatus("loading", "Wait."), "status", None, {"state": "loading", "message": "Wait."}),
     (m.Failed(1, 1, "run", 3, "bad"), "failure", "3", {"frame_idx": 3, "message": "bad"}),
     (m.RunFailed("over\nand out"), "failure", None, {"frame_idx": None, "message": "over\nand out"}),

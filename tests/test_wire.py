@@ -10,25 +10,40 @@ from hypothesis import strategies as st
 
 from inference import messages as m
 from inference.errors import WireError
+from inference.predictors.instances import none_found, of_points
 from inference.wire import decode, encode
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
-PREDICTION = m.PosePrediction(np.array([[1.5, 2.25], [3.0, -0.5]]), np.array([0.9, 0.25]), np.array([0, 1]))
-NOTHING = m.PosePrediction(np.empty((0, 2)), np.empty(0), np.empty(0, np.int64))
+PAIR = of_points(np.array([[[1.5, 2.25], [np.nan, np.nan]]]), np.array([[0.9, np.nan]]), np.array([0.9]))
+LAYER = m.Layer(b"png", -2.0, -2.0, 384.0, 256.5)
+PREDICTION = m.PosePrediction(
+    np.array([[1.5, 2.25], [3.0, -0.5]]), np.array([0.9, 0.25]), np.array([0, 1]), PAIR, LAYER
+)
+NOTHING = m.PosePrediction(np.empty((0, 2)), np.empty(0), np.empty(0, np.int64), none_found(2))
+FACTS = m.RunFacts(
+    "run-1", 1e9, "v.mp4", "k", 4, 3, None, 9, ("m",), "m@1", m.ModelInfo(("a",)), m.PoseOptions(),
+    m.TrackingOptions(), {"python": "3.11"},
+)  # fmt: skip
 MESSAGES = [
-    m.OpenRun("r", "/data/ä.mp4", "m@1", 5, None, 320, m.PoseOptions(0.2, 0.05)),
-    m.OpenRun("r", "a.mp4", "m@1", 0, 9, None, m.PoseOptions()),
+    m.OpenRun("r", "/data/ä.mp4", "m@1", "n@2", 5, None, 320, m.PoseOptions(0.2, 0.05)),
+    m.OpenRun("r", "a.mp4", "m@1", None, 0, 9, None, m.PoseOptions()),
     m.BeginRun("r"),
     m.CloseRun("r"),
     m.Credit("r", 3),
     m.Resend(7, (4, 5), alone=True),
     m.Opened("r", 384, 256, 29.97, None),
     m.EndOfStream("r", 12, "it breaks off"),
-    m.Batch(1, "r", "m@1", m.PoseOptions(), None, (4, 5), (0.5, 1.0), (10.0, 11.0), (GRAY, GRAY[::-1])),
-    m.Result(1, 2, "r", 4, PREDICTION, b"\xff\xd8jpeg", {"decode": 0.5}, 10.0),
-    m.Result(1, 2, "r", 4, NOTHING, b"", {}, 10.0),
+    m.Batch(
+        1, "r", "m@1", "n@2", m.PoseOptions(), None, (4, 5), (0.5, 1.0), (10.0, 11.0), (GRAY, GRAY[::-1])
+    ),
+    m.Result(1, 2, "r", 4, PREDICTION, NOTHING, b"\xff\xd8jpeg", {"decode": 0.5}, 10.0),
+    m.Result(1, 2, "r", 4, NOTHING, None, b"", {}, 10.0),
     m.Failed(1, 2, "r", 4, "no"),
-    m.Load("m@1#2", "pose", "/models/m.h5", "m@1"),
+    m.Load("m@1#2", "pose", ("/models/m.h5", "/models/n"), "m@1 + n@2"),
+    FACTS,
+    m.FrameRecord(3, PAIR, (0,)),
+    m.FailureRecord(4, "no"),
+    m.EndRecord(9),
     m.Loaded("m@1", m.ModelInfo(("head", "tail"), ((0, 1),))),
     m.Connect("tcp://a", "tcp://b"),
     m.Quit(),
@@ -38,7 +53,7 @@ MESSAGES = [
 def plain(value):
     """A message as something that `==` can compare."""
     if isinstance(value, np.ndarray):
-        return (str(value.dtype), value.shape, value.tolist())
+        return (str(value.dtype), value.shape, repr(value.tolist()))
     if hasattr(value, "__dataclass_fields__"):
         return (type(value), {name: plain(getattr(value, name)) for name in value.__dataclass_fields__})
     return tuple(map(plain, value)) if isinstance(value, tuple) else value
@@ -52,7 +67,7 @@ def test_decode_is_the_inverse_of_encode(message):
 
 def test_pixels_are_not_copied_on_either_side():
     frame = np.zeros((4, 5, 1), np.uint8)
-    parts = encode(m.Batch(1, "r", "m", m.PoseOptions(), None, (0,), (0.0,), (0.0,), (frame,)))
+    parts = encode(m.Batch(1, "r", "m", None, m.PoseOptions(), None, (0,), (0.0,), (0.0,), (frame,)))
     assert np.shares_memory(np.frombuffer(parts[1], np.uint8), frame)
     assert np.shares_memory(decode(parts).images[0], frame)
 

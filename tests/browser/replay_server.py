@@ -30,6 +30,8 @@ BREAKS_AFTER = 15
 """Frames that `broken.mp4` and `truncated.mp4` send before what their name says."""
 HOLES = (7, 8)
 """The frames of `holes.mp4` that fail."""
+UNRECORDED_FROM = 4
+"""The first frame of `unrecorded.mp4` that is not recorded."""
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Stream:
 
     query: dict[str, str]
     last_event_id: str | None
+    models: list[str]
     sent: list[int] = field(default_factory=list)
     ended: float | None = None
     """`time.monotonic()` when the stream ended, for whatever reason; None while it is open."""
@@ -70,6 +73,7 @@ class ReplayServer:
         "skeleton.mp4",  # 24 nodes
         "slow.mp4",  # four frames a second
         "truncated.mp4",  # the run fails after some frames
+        "unrecorded.mp4",  # says after some frames that they are not recorded any more
     )
 
     def __init__(self, recording: Recording | None = None, rate: float = 50.0) -> None:
@@ -78,6 +82,9 @@ class ReplayServer:
         self.videos = list(self.BEHAVIOURS)
         self.models = [MODEL, "other.h5"]
         self.health: dict[str, Any] = {"status": "ready", "reason": "", "workers": 2, "models": [MODEL]}
+        self.upload_bytes = 1_000_000
+        self.uploads: dict[str, bytes] = {}
+        self.runs: list[dict[str, Any]] = []
         self.release = threading.Event()
         self.streams: list[Stream] = []
         self._closing = threading.Event()
@@ -149,9 +156,44 @@ class ReplayServer:
         def healthz() -> ResponseReturnValue:
             return jsonify(self.health), 200 if self.health["status"] == "ready" else 503
 
+        @app.get("/limits")
+        def limits() -> Response:
+            return jsonify(upload_bytes=self.upload_bytes)
+
+        @app.post("/videos")
+        def upload() -> ResponseReturnValue:
+            name = request.args["name"]
+            if not name.endswith((".mp4", ".avi")):
+                return jsonify(error=f"{name!r} is no video's name."), 400
+            self.uploads[name] = request.get_data()
+            self.videos.append(name)
+            return jsonify(video_name=name), 201
+
+        @app.get("/runs")
+        def runs() -> Response:
+            return jsonify(self.runs)
+
+        @app.get("/runs/<run_id>/export/progress")
+        def progress(run_id: str) -> Response:
+            return jsonify(share=0.5)
+
+        @app.get("/runs/<run_id>/export")
+        def export(run_id: str) -> ResponseReturnValue:
+            form = request.args["format"]
+            if form == "nwb":
+                return jsonify(error="No animal was found in this run."), 409
+            headers = {"Content-Disposition": f"attachment; filename=clip.{run_id[:8]}.{form}"}
+            return Response(f"{form} of {run_id}", headers=headers)
+
+        @app.delete("/runs/<run_id>")
+        def delete(run_id: str) -> ResponseReturnValue:
+            self.runs = [run for run in self.runs if run["run_id"] != run_id]
+            return "", 204
+
         @app.get("/generate_predictions")
         def generate_predictions() -> ResponseReturnValue:
-            stream = Stream(request.args.to_dict(), request.headers.get("Last-Event-ID"))
+            models = request.args.getlist("model_name")
+            stream = Stream(request.args.to_dict(), request.headers.get("Last-Event-ID"), models)
             self.streams.append(stream)
             name = stream.query["video_name"]
             if name == "lost.mp4" or name not in self.videos:
@@ -191,7 +233,13 @@ class ReplayServer:
             while not self.release.is_set():
                 if not wait(0.02):
                     return
-        yield event("start", recording.start(name, stream.query.get("model_name", MODEL)))
+        start = recording.start(name, stream.query.get("model_name", MODEL))
+        start["threshold"] = float(stream.query.get("threshold", 0.2))
+        if "compare" in stream.query:
+            name_of = stream.query["compare"]
+            start["compare"] = {**start, "model_name": name_of, "model_names": [name_of]}
+        yield event("start", start)
+        plain = not {"maps", "compare"} & stream.query.keys()
         due = time.monotonic()
         for index in range(stream.start, len(recording.messages)):
             due += 1 / rate
@@ -205,9 +253,12 @@ class ReplayServer:
                 return
             if len(stream.sent) == BREAKS_AFTER and name == "broken.mp4" and first_time:
                 raise ConnectionAbortedError("as the name of this video says")
+            if name == "unrecorded.mp4" and index == UNRECORDED_FROM:
+                message = "This run is not recorded any more: the disk is full."
+                yield event("status", {"state": "not_recorded", "message": message})
             if name == "holes.mp4" and index in HOLES:
                 yield event("failure", {"frame_idx": index, "message": "The model stumbled."}, index)
             else:
-                yield recording.encoded[index]
+                yield recording.encoded[index] if plain else recording.asked(index, stream.query)
             stream.sent.append(index)
         yield event("done", {"frames": len(stream.sent)})

@@ -123,14 +123,70 @@ def test_the_track_of_scores_is_bounded_and_hides_no_bad_frame(page):
     assert bad == [7777 // 64 * 64] and at_bad == [0.1, 0.8]
 
 
-def test_an_edge_is_drawn_only_between_single_peaks(page):
-    lines = """async () => {
-      const { skeleton } = await import('./static/pose.js')
-      const edges = [[0, 1], [1, 2]]
-      const line = (node) => skeleton({ x: node.map((n) => n * 10), y: node, node }, edges).x
-      return [line([0, 1, 2]), line([0, 1, 1, 2]), line([2, 1]), line([])]
+INSTANCES = """async () => {
+  const it = await import('./static/instances.js')
+  const one = { points: [[10, 10, 0.9], [20, 10, 0.8], null], score: 1, track: 3, class: null }
+  const points = [[50, 50, 0.9], [60, 50, 0.1], [70, 50, 0.9]]
+  const other = { points, score: 1, track: null, class: 'male' }
+  const message = {
+    frame_idx: 9, instances: [one, other],
+    peak_points: [[10, 10], [99, 99], [50, 50]], peak_vals: [0.9, 0.7, 0.9], peak_nodes: [0, 0, 0],
+  }
+  const info = { nodes: ['a', 'b', 'c'], edges: [[0, 1], [1, 2]], classes: ['female', 'male'] }
+  const { nodeColor } = await import('./static/palette.js')
+  const before = { frame_idx: 8, instances: [{ ...one, points: [[0, 10, 1], [10, 10, 1], null] }] }
+  return {
+    colors: [0, 1, 3].map(nodeColor),
+    marks: it.marks(message, info, 0.2, new Set()),
+    hidden: it.marks(message, info, 0.2, new Set([0])).node,
+    lines: it.skeletons(message, info, 0.2, new Set()),
+    names: it.animalNames(message, info).map(({ text, x, y }) => [text, x, y]),
+    trails: it.trails(message, info, (frame) => (frame === 8 ? before : undefined)),
+  }
+}"""
+
+
+def test_animals_are_drawn_in_the_colour_of_their_identity(page):
+    seen = page.evaluate(INSTANCES)
+    node_0, male, track_3 = seen["colors"]
+    marks = seen["marks"]
+    # each point of an animal once, then the peak that belongs to nobody; a weak point is left out
+    assert marks["x"] == [10, 20, 50, 70, 99]
+    assert marks["color"] == [track_3, track_3, male, male, node_0]
+    assert seen["hidden"] == [1, 2]
+    assert seen["lines"] == [{"color": track_3, "d": "M10 10L20 10"}]
+    assert seen["names"] == [["track 3", 15, 10], ["male", 60, 50]]
+    assert [(trail["color"], trail["d"]) for trail in seen["trails"]] == [(track_3, "M15.0 10.0L5.0 10.0")]
+
+
+def test_how_far_two_models_are_apart(page):
+    apart = """async () => {
+      const { disagreement } = await import('./static/disagreement.js')
+      const found = (...points) => ({
+        instances: [], peak_points: points.map(([, x, y]) => [x, y]), peak_vals: points.map(() => 0.9),
+        peak_nodes: points.map(([node]) => node),
+      })
+      const info = { nodes: ['a', 'b'], width: 400, height: 200, compare: { nodes: ['b', 'a'] } }
+      const both = (one, other) => disagreement({ ...found(...one), compare: found(...other) }, info, 0.2)
+      return [
+        both([[0, 10, 10]], [[1, 13, 14]]), // node a is 1 there
+        both([[0, 10, 10], [0, 50, 50]], [[1, 50, 50]]), // one of two is far from all
+        both([[0, 10, 10]], []),
+        both([], []),
+        both([[1, 10, 10]], [[0, 10, 10]]),
+      ]
     }"""
-    assert page.evaluate(lines) == [[0, 10, None, 10, 20, None], [], [10, 20, None], []]
+    assert page.evaluate(apart) == pytest.approx([5, 56.5685, 50, 0, 0], abs=0.001)
+
+
+def test_a_track_of_distances_keeps_the_greatest(page):
+    greatest = """async () => {
+      const { ScoreTrack } = await import('./static/scores.js')
+      const track = new ScoreTrack(Math.max)
+      for (let i = 0; i < 2000; i++) track.add(i, [i === 777 ? 9 : 1])
+      return track.at(777).scores
+    }"""
+    assert page.evaluate(greatest) == [9]
 
 
 def test_every_one_of_24_nodes_has_its_own_colour(page):

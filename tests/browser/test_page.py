@@ -14,7 +14,7 @@ from tests.browser.recording import WEAK, make_recording, position
 from tests.browser.replay_server import BREAKS_AFTER, HOLES, ReplayServer
 from tests.kit.waiting import wait_until_still
 
-POINTS = "document.getElementById('frame').data[1]"
+POINTS = "document.getElementById('frame').data[0]"
 
 
 def button(page: Page, name: str):
@@ -160,31 +160,30 @@ def test_hovering_a_point_says_node_and_score(page, server):
     expect(label).to_contain_text(f"{server.recording.messages[frame]['peak_vals'][0]:.2f}")
 
 
-def test_the_skeleton_is_drawn_for_one_animal_and_not_guessed_for_two(page):
-    play(page)
-    pause(page)
-    assert len(page.evaluate("document.getElementById('frame').data[0].x")) == 3
-    play_again = "document.getElementById('frame').data"
-    page.get_by_label("Video", exact=True).select_option("pair.mp4")
-    button(page, "Start").click()
-    wait(page, "viewer.drawn >= 3")
-    pause(page)
-    assert page.evaluate(f"[{play_again}[0].x.length, {play_again}[1].x.length]") == [0, 4]
-
-
-def test_the_threshold_acts_at_once_with_no_new_inference(page, server):
+def test_the_threshold_acts_at_once_and_asks_anew_only_when_it_is_let_go(page, server):
     play(page)
     pause(page)
     slider = page.get_by_label("Threshold", exact=True)
     count = f"{POINTS}.x.length"
+
+    def drag(to: str) -> None:
+        slider.evaluate("(node, to) => { node.value = to; node.dispatchEvent(new Event('input')) }", to)
+
     assert page.evaluate(count) == 2
-    slider.fill("0.05")
-    assert page.evaluate(count) == 3 and page.evaluate(f"{POINTS}.customdata.at(-1)") == WEAK
-    slider.fill("0.95")
+    drag("0.05")
+    assert page.evaluate(count) == 3 and page.evaluate(f"{POINTS}.customdata.at(-1)[0]") == WEAK
+    drag("0.95")
     assert page.evaluate(count) == 0
-    slider.fill("0.2")
+    drag("0.3")
     assert page.evaluate(count) == 2
     assert len(server.streams) == 1 and float(server.streams[0].query["floor"]) == 0.05
+    frame = page.evaluate("viewer.frameIdx")
+    slider.dispatch_event("change")  # instances are made at the threshold, by the server
+    until(lambda: len(server.streams) == 2)
+    asked = server.streams[1]
+    assert (asked.start, asked.query["threshold"]) == (frame, "0.3")
+    assert asked.query["run_id"] != server.streams[0].query["run_id"]
+    assert page.evaluate("viewer.state") == "paused"
 
 
 def test_a_node_is_hidden_and_shown_by_its_name(page):

@@ -17,6 +17,7 @@ import numpy as np
 
 from inference.errors import FrameError, ModelError
 from inference.messages import Frame, ModelInfo, PoseOptions, PosePrediction
+from inference.predictors.instances import none_found, of_points
 from inference.settings import Kind
 from tests.kit import barcode
 
@@ -26,8 +27,8 @@ class ReadsNumber:
 
     info = ModelInfo(("number",))
 
-    def __init__(self, path: Path, *, threads: int, allow_model_code: bool) -> None:
-        text = path.read_text() if path.is_file() else ""
+    def __init__(self, *paths: Path, threads: int, allow_model_code: bool) -> None:
+        text = " ".join(path.read_text() for path in paths if path.is_file())
         self.say = dict(item.split("=", 1) for item in text.split())
         self.stages: dict[str, float] = {}
 
@@ -43,7 +44,9 @@ class ReadsNumber:
         return [self._one(number) for number in batch]
 
     def _one(self, number: int) -> PosePrediction:
-        return PosePrediction(np.array([[float(number), 0.0]]), np.ones(1), np.zeros(1, np.int64))
+        point = np.array([[float(number), 0.0]])
+        instances = of_points(point[None], np.ones((1, 1)), np.ones(1))
+        return PosePrediction(point, np.ones(1), np.zeros(1, np.int64), instances)
 
     def due(self, batch: Sequence[Any]) -> bool:
         """Whether it is time to misbehave."""
@@ -117,7 +120,7 @@ class GivesNan(ReadsNumber):
     """Predicts a point that no JSON can say."""
 
     def _one(self, number: int) -> PosePrediction:
-        return PosePrediction(np.array([[np.nan, 0.0]]), np.ones(1), np.zeros(1, np.int64))
+        return PosePrediction(np.array([[np.nan, 0.0]]), np.ones(1), np.zeros(1, np.int64), none_found(1))
 
 
 class Slow(ReadsNumber):

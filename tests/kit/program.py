@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import httpx
@@ -21,6 +22,9 @@ class Program:
 
     def __init__(self, *arguments: str) -> None:
         began = time.monotonic()
+        self._runs = tempfile.TemporaryDirectory()
+        if "--runs" not in arguments:
+            arguments = (*arguments, "--runs", self._runs.name)
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "app.py"), *arguments],
             stdout=subprocess.PIPE,
@@ -50,3 +54,4 @@ class Program:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate()
+        self._runs.cleanup()

@@ -10,7 +10,8 @@ import pytest
 
 from inference.catalog import Catalog
 from inference.messages import Failed, Result, RunDone, RunEvent, RunFailed, RunStarted
-from inference.pipeline import Pipeline, Run, RunRequest
+from inference.pipeline import Pipeline
+from inference.run import Run, RunRequest
 from inference.settings import Settings
 from tests.kit import barcode
 from tests.kit.predictors import KINDS

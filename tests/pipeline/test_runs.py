@@ -38,7 +38,7 @@ def test_a_run_of_no_frames_starts_and_is_done(bench, start, stop):
 def test_the_start_says_what_the_video_and_the_model_are(bench):
     events = bench.watch(bench.run(bench.video("short.avi", 101), stop=1))
     started = next(event for event in events if isinstance(event, RunStarted))
-    assert (started.video_name, started.model_name) == ("short.avi", "m.number")
+    assert (started.video_name, started.model_names) == ("short.avi", ("m.number",))
     assert (started.video.width, started.video.height, started.video.n_frames) == (128, 96, 101)
     assert started.model.nodes == ("number",)
 

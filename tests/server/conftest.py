@@ -54,7 +54,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     barcode.write(folder / "long.mp4", 2000)
     for name, says in MODELS.items():
         (folder / name).write_text(says)
-    settings = Settings(data=folder, models=folder, kinds=KINDS, n_servers=2)
+    settings = Settings(
+        data=folder, models=folder, runs=folder / "runs", kinds=KINDS, n_servers=2, upload_bytes=1_000_000
+    )
     listener = web.listen("127.0.0.1", 0)
     with Pipeline(settings) as pipeline:
         pipeline.start([Catalog(folder, folder, KINDS).model("m.number")])

@@ -9,6 +9,7 @@ import threading
 import time
 
 import httpx
+import numpy as np
 import psutil
 import pytest
 
@@ -148,3 +149,44 @@ def test_a_signal_before_anything_is_started_is_no_error_either(number):
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, "")
+
+
+def test_a_run_goes_on_after_the_program_was_killed(program, tmp_path):
+    for name in ("best_model.h5", "best_model.json"):
+        (tmp_path / name).write_bytes((HERE / "models" / name).read_bytes())
+    (tmp_path / "a.mp4").write_bytes((HERE / "data" / "flies.mp4").read_bytes())
+    query = {"video_name": "a.mp4", "stop": 60, "width": 32}
+    runs = ("--runs", str(tmp_path / "runs"), "-n_servers", "1")
+
+    def export(running, run_id):
+        address = f"{running.address}runs/{run_id}/export"
+        return httpx.get(address, params={"format": "csv"}, timeout=60).text
+
+    first = program(*runs)
+    httpx.get(f"{first.address}generate_predictions", params={**query, "run_id": "undisturbed"}, timeout=100)
+    seen = 0
+    with httpx.stream(
+        "GET", f"{first.address}generate_predictions", params={**query, "run_id": "cut-in-two"}, timeout=100
+    ) as response:
+        for line in response.iter_lines():
+            seen = int(line.removeprefix("id: ")) if line.startswith("id: ") else seen
+            if seen == 24:
+                break
+        os.killpg(first.process.pid, signal.SIGKILL)
+    again = program(*runs)
+    listed = {run["run_id"]: run["frames"] for run in httpx.get(f"{again.address}runs").json()}
+    assert listed["undisturbed"] == 60 and 25 <= listed["cut-in-two"] < 60
+    httpx.get(
+        f"{again.address}generate_predictions", params={**query, "run_id": "cut-in-two"},
+        headers={"Last-Event-ID": str(seen)}, timeout=100,
+    )  # fmt: skip
+    whole, cut = export(again, "undisturbed"), export(again, "cut-in-two")
+    assert [row.split(",")[:2] for row in cut.splitlines()] == [
+        row.split(",")[:2] for row in whole.splitlines()
+    ]
+    numbers = [
+        [float(cell or "nan") for row in text.splitlines()[1:] for cell in row.split(",")[1:]]
+        for text in (whole, cut)
+    ]
+    np.testing.assert_allclose(*numbers, atol=1e-3)
+    assert len({row.split(",")[0] for row in cut.splitlines()[1:]}) == 4  # flies, each the same all along

@@ -32,7 +32,9 @@ def test_a_whole_stream(site):
     assert [name for name, _, _ in events] == ["start", *["message"] * 100, "done"]
     start, frames, done = events[0][2], frames_of(events), events[-1][2]
     assert set(start) == {
-        *("run_id", "video_name", "model_name", "width", "height", "fps", "n_frames", "nodes", "edges")
+        *("run_id", "video_name", "model_name", "width", "height", "fps", "n_frames", "nodes", "edges"),
+        *("model_names", "symmetries", "classes", "many", "layers", "threshold", "tracking", "recorded"),
+        "compare",
     }
     assert (start["width"], start["height"], start["n_frames"], start["nodes"]) == (128, 96, 100, ["number"])
     assert [frame["frame_idx"] for frame in frames] == list(range(100))
@@ -43,7 +45,9 @@ def test_a_whole_stream(site):
 
 def test_a_frame_message_has_the_picture_the_points_and_the_times(site):
     (frame,) = frames_of(site.stream(**QUERY, start=42, stop=43))
-    assert set(frame) == {"frame_idx", "img", "peak_points", "peak_vals", "peak_nodes", "timing"}
+    assert set(frame) == {
+        *("frame_idx", "img", "peak_points", "peak_vals", "peak_nodes", "instances", "timing")
+    }
     head, _, body = frame["img"].partition(",")
     assert head == "data:image/jpeg;base64"
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(body), np.uint8), cv2.IMREAD_GRAYSCALE)

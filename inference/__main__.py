@@ -1,0 +1,49 @@
+"""`python -m inference`: what the program does without a browser, one command each."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from inference import __version__
+from inference.errors import InferenceError, RequestError
+
+COMMANDS = {
+    "predict": "predict the frames of videos and write the results into a file",
+    "export": "write a recorded run into a file",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; gives its exit status: 2 if it makes no sense, 1 if it failed, 130 if interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m inference", description=__doc__.split(":")[1])
+    parser.add_argument("--version", action="version", version=f"Interactive model inference {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    given = sys.argv[1:] if arguments is None else arguments
+    for name, text in COMMANDS.items():
+        module = importlib.import_module(f"inference.commands.{name}")
+        command = commands.add_parser(
+            name,
+            help=text,
+            description=module.__doc__,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run, parser=command)
+    options = parser.parse_args(given)
+    try:
+        return int(options.run(options))
+    except RequestError as error:
+        print(f"{options.parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    except InferenceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

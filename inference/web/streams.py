@@ -1,0 +1,91 @@
+"""The stream of predictions, as server-sent events."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from flask import Flask, Response, request
+
+from inference.catalog import Catalog
+from inference.errors import TooManyStreams
+from inference.messages import RunDone, RunFailed
+from inference.pipeline import Pipeline
+from inference.query import StreamQuery, parse_query
+from inference.recordings import Recordings
+from inference.run import RunRequest
+from inference.sse import HEARTBEAT, event_of
+from inference.watching import Watch
+
+log = logging.getLogger(__name__)
+
+LOOK = 0.2
+"""A silent stream looks this often (s) whether its viewer is still there."""
+
+
+def add_stream(
+    app: Flask, catalog: Catalog, pipeline: Pipeline, recordings: Recordings, most_streams: int
+) -> None:
+    """`GET /generate_predictions`."""
+
+    @app.get("/generate_predictions")
+    def generate_predictions() -> Response:
+        query = parse_query(request.args.to_dict(flat=False), request.headers.get("Last-Event-ID"))
+        if pipeline.active_runs >= most_streams:
+            raise TooManyStreams(
+                f"{most_streams} streams are open, and more are not served. Try again later."
+            )
+        wanted = _request(catalog, query)
+        gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+
+        watch = Watch(
+            pipeline,
+            wanted,
+            recordings=recordings,
+            run_id=query.run_id,
+            tracking=query.tracking,
+            track=query.track,
+        )
+        stream = stream_events(watch, query.heartbeat, gone)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return Response(stream, mimetype="text/event-stream", headers=headers)
+
+
+def _request(catalog: Catalog, query: StreamQuery) -> RunRequest:
+    return RunRequest(
+        catalog.video(query.video_name),
+        catalog.model(*query.model_names),
+        query.start,
+        query.stop,
+        query.width,
+        query.options,
+        catalog.model(*query.compare_names) if query.compare_names else None,
+    )
+
+
+def stream_events(watch: Watch, heartbeat: float, gone: Callable[[], bool]) -> Iterator[bytes]:
+    """The server-sent events of one run; ends, and ends the run, once the viewer is `gone`."""
+    try:
+        yield from _events_of(watch, heartbeat, gone)
+    except Exception:
+        log.exception("a stream failed")
+        yield event_of(RunFailed("Something went wrong in the server; its log says what."))
+
+
+def _events_of(watch: Watch, heartbeat: float, gone: Callable[[], bool]) -> Iterator[bytes]:
+    with watch:
+        spoke = time.monotonic()
+        while not gone():
+            quiet = time.monotonic() - spoke
+            event = watch.next(timeout=min(LOOK, max(0.0, heartbeat - quiet)))
+            if event is not None:
+                yield event_of(event)
+                watch.delivered(event)
+            elif time.monotonic() - spoke >= heartbeat:
+                yield HEARTBEAT
+            else:
+                continue
+            spoke = time.monotonic()
+            if isinstance(event, RunDone | RunFailed):
+                return
