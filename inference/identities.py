@@ -51,7 +51,9 @@ class Follower:
                 (record.instances, tuple(None if track < 0 else track for track in record.tracks))
                 for record in held
                 if record is not None
-            ]
+            ],
+            # with a limit the numbers are all there are: to begin above them would leave none
+            journal.next_track if self._tracking.max_tracks is None else 0,
         )
 
     def missed(self) -> None:

@@ -69,6 +69,8 @@ class Journal:
         self.facts = facts
         self.failures: set[int] = set()
         self.end: int | None = None
+        self.next_track = 0
+        """Above all tracks that viewers saw."""
         self.size = 0
         self._places: dict[int, int] = {}
         self._lock = threading.Lock()
@@ -111,8 +113,9 @@ class Journal:
 
     def _note(self, record: Any, start: int) -> None:
         match record:
-            case FrameRecord(frame):
+            case FrameRecord(frame, _, tracks):
                 self._places.setdefault(frame, start)
+                self.next_track = max(self.next_track, *(track + 1 for track in tracks), 0)
                 self.failures.discard(frame)
             case FailureRecord(frame) if frame not in self._places:
                 self.failures.add(frame)

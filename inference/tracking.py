@@ -1,19 +1,21 @@
 """Tracking: which instance of this frame is which of the frames before. Pure.
 
-Every instance is compared with candidates, the instances of the last frames, each with its track. Matching
-gives each track to one instance at most; what is left begins a new track. An instance is never removed here,
-unless `keep` is asked to. Points are (x, y) in px of the video, NaN where a node was not found.
+Every instance is compared with candidates, the instances of the last frames, each with its track. A track is
+as like an instance as its likest candidate, older ones counting less. Matching gives each track to one
+instance at most; what is left begins a new track. An instance is never removed here, unless `keep` is asked
+to. Points are (x, y) float64 in px of the video, NaN where a node was not found. The constants were chosen by
+counting switches on scenes like those of `python -m benchmarks.tracking`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from inference import flow
 from inference.messages import Instances, TrackingOptions
 from inference.predictors.instances import take
 
@@ -25,17 +27,19 @@ Gray = npt.NDArray[np.uint8]
 """(height, width) uint8."""
 
 NEARNESS = 1e-3
-"""Weight of nearness beside a similarity: it decides only where that is nothing for all."""
-KEYPOINT_SPREAD = 0.4
-"""How far a keypoint may be off, as a share of its animal's size, before OKS counts it as another's. Wider
-than COCO's, since an animal moves between two frames: 0.1 mixed animals up seven times as often in
-`python -m benchmarks.tracking`."""
-REACH = 1.0
-"""Body lengths (diagonals of the longest bounding box lately) that an animal may move between two looks."""
+"""Weight of nearness (in body lengths) beside a similarity: it decides only where that is nothing for all."""
+FADING = 0.8
+"""What a candidate counts, for each frame that it is older than the last. Were all to count the same, an
+animal would be taken for one that was here some frames ago."""
+KEYPOINT_SPREAD = 0.3
+"""How far a keypoint may be off for OKS, as a share of its animal's size, beside the animals' usual step."""
+REACH = 1.5
+"""How far an animal may be from where it was: in body lengths, or in twice the usual step if that is more."""
 FORGET = 0.999
-FORBIDDEN = -1e9
-FLOW_WINDOW = (21, 21)
-FLOW_LEVELS = 3
+"""What remains of the longest body length, frame by frame."""
+LEARN = 0.1
+"""What one frame tells of the usual step: so one stranger is no reason to believe that animals jump."""
+FORBIDDEN = -1e7
 
 
 class Tracker:
@@ -43,7 +47,6 @@ class Tracker:
 
     def __init__(self, options: TrackingOptions) -> None:
         self._options = options
-        self._similarity = SIMILARITIES[options.similarity]
         self._frame = 0
         self._next = 0
         self._points: Points = np.zeros((0, 0, 2))
@@ -51,12 +54,19 @@ class Tracker:
         self._frames: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._image: Gray | None = None
         self._length = 0.0
+        self._step = 0.0
 
-    def seed(self, past: Sequence[tuple[Instances, Sequence[int | None]]]) -> None:
-        """Continue after these frames, the oldest first; new tracks are numbered above all of theirs."""
+    def seed(self, past: Sequence[tuple[Instances, Sequence[int | None]]], next_track: int = 0) -> None:
+        """Continue after these frames, the oldest first; new tracks are numbered above all of theirs.
+
+        `next_track` is above those that ended before these frames, whose numbers mean other animals.
+        """
+        self._next = max(self._next, next_track)
         for instances, tracks in past:
             numbers = np.array([-1 if track is None else track for track in tracks], np.int64)
-            self._remember(instances.points, numbers)
+            seen = _seen(instances.points)
+            self._learn(instances.points[seen])
+            self._remember(instances.points[seen], numbers[seen])
             self._next = max(self._next, int(numbers.max(initial=-1)) + 1)
 
     def follow(
@@ -64,23 +74,35 @@ class Tracker:
     ) -> tuple[int | None, ...]:
         """The next frame's tracks, in the order of its instances; None for one that gets none.
 
-        `image` is the frame, for optical flow; `scale` its pixels per pixel of the video.
+        That is one without any point, or one too many where `max_tracks` are all taken. `image` is the frame,
+        for optical flow; `scale` its pixels per pixel of the video.
         """
         if self._options.candidates == "flow":
-            self._flow_to(image, scale)
+            self._flow_to(instances, image, scale)
         tracks = np.full(len(instances), -1, np.int64)
-        seen = np.isfinite(instances.points[..., 0]).any(axis=1)
-        tracks[seen] = self._assigned(instances.points[seen])
-        self._remember(instances.points, tracks)
+        seen = _seen(instances.points)
+        points = instances.points[seen]
+        self._learn(points)
+        tracks[seen] = self._assigned(points)
+        self._remember(points, tracks[seen])
         return tuple(None if track < 0 else int(track) for track in tracks)
+
+    def _learn(self, points: Points) -> None:
+        """How long animals are and how far they usually go in a frame: medians, against false ones."""
+        if len(points) == 0:
+            return
+        self._length = max(self._length * FORGET, float(np.median(_diagonals(points))))
+        last = self._points[self._frames == self._frame - 1]
+        if len(last):
+            step = float(np.median(_centre_distances(points, last).min(axis=1)))
+            self._step += LEARN * (step - self._step)
 
     def _assigned(self, points: Points) -> npt.NDArray[np.int64]:
         """A track for each instance: matched with a known one, else new, else (all are taken) -1."""
         known = np.unique(self._tracks)
         assigned = np.full(len(points), -1, np.int64)
         if len(known) and len(points):
-            scores = self._similarity(points, self._points) + NEARNESS * _nearness(points, self._points)
-            scores[~self._within_reach(points)] = FORBIDDEN
+            scores = self._scores(points)
             best = np.stack([scores[:, self._tracks == track].max(axis=1) for track in known], axis=1)
             rows, columns = _MATCHINGS[self._options.matching](best)
             possible = best[rows, columns] > FORBIDDEN
@@ -91,17 +113,25 @@ class Tracker:
                 assigned[i], self._next = self._next, self._next + 1
         return assigned
 
-    def _within_reach(self, points: Points) -> npt.NDArray[np.bool_]:
-        """Which candidates each instance can be: none that would have had to jump over several body lengths.
+    def _scores(self, points: Points) -> Scores:
+        apart = _centre_distances(points, self._points)
+        alike = SIMILARITIES[self._options.similarity](points, self._points, self._step)
+        scores = alike - NEARNESS * apart / max(1.0, self._length)
+        # a lost animal's last place fades no further once the window is over
+        fading = FADING ** np.minimum(self._frame - 1 - self._frames, self._options.window)
+        scores = np.where(scores > 0, scores * fading, scores / fading)
+        scores[~self._within_reach(apart)] = FORBIDDEN
+        return np.asarray(scores)
+
+    def _within_reach(self, apart: Scores) -> npt.NDArray[np.bool_]:
+        """Which candidates each instance can be: none that would have had to jump much further than is usual.
 
         Nobody is too far where the number of tracks is limited, since then each has to be somebody, nor where
         animals are single points, whose size nobody knows.
         """
-        self._length = max(self._length * FORGET, float(_diagonals(points).max(initial=0.0)))
-        apart = _centre_distances(points, self._points)
         if self._options.max_tracks is not None or self._length == 0:
             return np.ones(apart.shape, np.bool_)
-        return np.asarray(apart <= REACH * self._length)
+        return np.asarray(apart <= REACH * max(self._length, 2 * self._step))
 
     def _remember(self, points: Points, tracks: npt.NDArray[np.int64]) -> None:
         """Add a frame's tracked instances to the candidates, and forget those that are too old."""
@@ -126,21 +156,17 @@ class Tracker:
         np.maximum.at(newest, of_candidate, self._frames)
         return np.asarray(newest[of_candidate])
 
-    def _flow_to(self, image: Gray | None, scale: float) -> None:
-        """Move every candidate to where optical flow sees it now; a point that is lost stays where it was."""
-        before, self._image = self._image, image if image is not None else self._image
-        if image is None or before is None or before.shape != image.shape:
-            return
-        there = np.isfinite(self._points[..., 0])
-        points = ((self._points[there] + 0.5) * scale - 0.5).astype(np.float32)
-        if len(points) == 0:
-            return
-        # the stubs want a place to write to, which OpenCV does without
-        moved, found, _ = cv2.calcOpticalFlowPyrLK(  # type: ignore[call-overload]
-            before, image, points[:, None], None, winSize=FLOW_WINDOW, maxLevel=FLOW_LEVELS
-        )
-        arrived = np.where(found == 1, moved[:, 0], points).astype(np.float64)
-        self._points[there] = (arrived + 0.5) / scale - 0.5
+    def _flow_to(self, instances: Instances, image: Gray | None, scale: float) -> None:
+        """Move every candidate from the last picture to this one: a step each frame.
+
+        In one go from each candidate's own frame was no better when measured, and took twice as long.
+        """
+        before = self._image
+        if image is not None or len(instances):
+            # animals that were seen without a picture cannot be moved on from an older one
+            self._image = image
+        if image is not None and before is not None and before.shape == image.shape:
+            self._points = flow.shifted(self._points, before, image, scale)
 
 
 def keep(
@@ -155,28 +181,32 @@ def keep(
 # Similarities ----------------------------------------------------------------------------------------
 
 
-def _by_instance(points: Points, candidates: Points) -> Scores:
-    """Mean of exp(-d^2) over the candidate's nodes, d the distance in px: SLEAP's, and sharp."""
+def _by_instance(points: Points, candidates: Points, step: float) -> Scores:
+    """Mean of exp(-d^2) over the candidate's nodes, d the distance in px: SLEAP's, and sharp.
+
+    It is 0.02 at 2 px and exactly 0 from 28 px on: for animals that walk, nearness decides.
+    """
     return _mean_over_candidate(np.exp(-_squared_distances(points, candidates)), candidates)
 
 
-def _by_oks(points: Points, candidates: Points) -> Scores:
+def _by_oks(points: Points, candidates: Points, step: float) -> Scores:
     """Object keypoint similarity, as COCO defines it: mean of exp(-d^2 / (2 s^2 k^2)), s^2 the animal's area.
 
     The area is that of a square on its bounding box's diagonal, since a thin animal's own box has hardly any
-    when it lies along an axis; 1 px^2 at least. k is KEYPOINT_SPREAD for every node.
+    when it lies along an axis; 1 px^2 at least. k is KEYPOINT_SPREAD for every node. COCO compares within one
+    picture; between two the animal moves, so the square of the usual step is added to s^2 k^2.
     """
     area = np.maximum(1.0, _diagonals(candidates) ** 2 / 2)
-    spread = 2 * area * KEYPOINT_SPREAD**2
+    spread = 2 * (area * KEYPOINT_SPREAD**2 + step**2)
     return _mean_over_candidate(np.exp(-_squared_distances(points, candidates) / spread[:, None]), candidates)
 
 
-def _by_centroid(points: Points, candidates: Points) -> Scores:
+def _by_centroid(points: Points, candidates: Points, step: float) -> Scores:
     """Minus the distance of the centres, in px."""
     return -_centre_distances(points, candidates)
 
 
-def _by_iou(points: Points, candidates: Points) -> Scores:
+def _by_iou(points: Points, candidates: Points, step: float) -> Scores:
     """Intersection over union of the bounding boxes."""
     one, other = _boxes(points)[:, None], _boxes(candidates)
     low, high = np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:])
@@ -186,16 +216,18 @@ def _by_iou(points: Points, candidates: Points) -> Scores:
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
 
 
-SIMILARITIES: dict[str, Callable[[Points, Points], Scores]] = {
+SIMILARITIES: dict[str, Callable[[Points, Points, float], Scores]] = {
     "instance": _by_instance,
     "oks": _by_oks,
     "centroid": _by_centroid,
     "iou": _by_iou,
 }
+"""Each of (points, candidates, the usual step in px): only OKS needs the last."""
 
 
-def _nearness(points: Points, candidates: Points) -> Scores:
-    return np.asarray(1 / (1 + _centre_distances(points, candidates)))
+def _seen(points: Points) -> npt.NDArray[np.bool_]:
+    """(n,): which animals have a point at all."""
+    return np.asarray(np.isfinite(points[..., 0]).any(axis=1))
 
 
 def _squared_distances(points: Points, candidates: Points) -> npt.NDArray[np.float64]:
@@ -244,14 +276,17 @@ def _hungarian(scores: Scores) -> Pairs:
 
 def _greedy(scores: Scores) -> Pairs:
     """The best pair, then the best of what is left, and so on."""
-    rows: list[int] = []
-    columns: list[int] = []
+    free = np.ones(scores.shape[0], np.bool_), np.ones(scores.shape[1], np.bool_)
+    pairs: list[tuple[int, int]] = []
     for flat in np.argsort(-scores, axis=None, kind="stable"):
         row, column = divmod(int(flat), scores.shape[1])
-        if row not in rows and column not in columns:
-            rows.append(row)
-            columns.append(column)
-    return np.array(rows, np.int64), np.array(columns, np.int64)
+        if free[0][row] and free[1][column]:
+            free[0][row] = free[1][column] = False
+            pairs.append((row, column))
+            if len(pairs) == min(scores.shape):
+                break
+    rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
+    return rows, columns
 
 
 _MATCHINGS: dict[str, Callable[[Scores], Pairs]] = {"hungarian": _hungarian, "greedy": _greedy}
