@@ -4,142 +4,290 @@ from __future__ import annotations
 
 import csv
 import json
-import math
-import warnings
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
-import imageio_ffmpeg
 import numpy as np
 import pytest
 import sleap_io
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pynwb import NWBHDF5IO  # type: ignore[import-untyped]
 
 from inference import exports
-from inference.errors import Conflict, InferenceError, VideoError
+from inference.errors import Conflict, InferenceError
 from inference.identities import of_recording
 from inference.journal import Recording
-from inference.messages import FrameRecord, ModelInfo, TrackingOptions
-from inference.video import Video
+from inference.messages import FrameRecord, Instances, ModelInfo, TrackingOptions
 from tests.kit import barcode
 from tests.kit.recordings import facts, instances, recording, tracks
 
 PROVENANCE = {"video": {"path": "/videos/clip.mp4", "sha256": "ab" * 32}, "frames": {"decoded": 11}}
+POINTS = ("csv", "slp", "h5", "nwb")
+"""Formats that hold the points."""
+
+Found = dict[int, list[tuple[str | None, list]]]
+"""By frame: each instance's track and its (nodes, 2) points; None is a missing coordinate. Sorted."""
 
 
-def write(path: Path, form: str, made: Recording | None = None, **options) -> Path:
-    made = made or recording()
-    out = path / f"out{exports.FORMATS[form].suffix}"
-    exports.write(
-        made,
-        options.pop("tracks", tracks(made)),
-        out,
-        form,
-        **{"video": None, "provenance": PROVENANCE, **options},
-    )
-    assert [file.name for file in path.iterdir() if file.name.startswith(".")] == []
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    """Gray, of 20 frames, 128 × 96 px."""
+    return barcode.write(tmp_path_factory.mktemp("clip") / "clip.avi", 20)
+
+
+def write(folder: Path, form: str, made: Recording, identities: dict | None = None, **options) -> Path:
+    out = folder / f"out{exports.FORMATS[form].suffix}"
+    identities = tracks(made) if identities is None else identities
+    exports.write(made, identities, out, form, **{"video": None, "provenance": PROVENANCE, **options})
+    assert [file.name for file in folder.iterdir() if file.name.startswith(".")] == []
     return out
 
 
-def points_of(made: Recording) -> dict[int, list[np.ndarray]]:
-    return {frame: list(found.points) for frame, found in made.frames.items()}
+def ordered(found: Found) -> Found:
+    return {frame: sorted(one, key=repr) for frame, one in sorted(found.items()) if one}
 
 
-def test_slp_holds_everything(tmp_path):
-    made = recording()
-    labels = sleap_io.load_slp(str(write(tmp_path, "slp")), open_videos=False)
-    assert [frame.frame_idx for frame in labels.labeled_frames] == sorted(made.frames)
-    for frame in labels.labeled_frames:
-        found, of_frame = made.frames[frame.frame_idx], tracks(made)[frame.frame_idx]
-        assert len(frame.instances) == len(found)
-        for i, one in enumerate(frame.instances):
-            np.testing.assert_array_equal(one.numpy(), found.points[i])
-            assert one.score == pytest.approx(found.scores[i], abs=1e-6)
-            there = np.isfinite(found.values[i])
-            np.testing.assert_allclose(one.numpy(scores=True)[there, 2], found.values[i][there])
-            assert (one.track.name if one.track else None) == (
-                None if of_frame[i] is None else f"track_{of_frame[i]}"
+def plain(points: np.ndarray) -> list:
+    return [[None if np.isnan(one) else float(one) for one in point] for point in points]
+
+
+def read_slp(path: Path, nodes: tuple[str, ...]) -> Found:
+    labels = sleap_io.load_slp(str(path), open_videos=False)
+    assert tuple(labels.skeleton.node_names) == nodes
+    return {
+        frame.frame_idx: [(one.track.name if one.track else None, plain(one.numpy())) for one in frame]
+        for frame in labels
+    }
+
+
+def read_csv(path: Path, nodes: tuple[str, ...]) -> Found:
+    found: Found = {}
+    with path.open() as file:
+        for row in csv.DictReader(file):
+            points = np.array([[float(row[f"{node}.{axis}"] or "nan") for axis in "xy"] for node in nodes])
+            found.setdefault(int(row["frame_idx"]), []).append((row["track"] or None, plain(points)))
+    return found
+
+
+def read_h5(path: Path, nodes: tuple[str, ...]) -> Found:
+    found: Found = {}
+    with h5py.File(path) as file:
+        assert tuple(name.decode() for name in file["node_names"]) == nodes
+        names = [name.decode() for name in file["track_names"]]
+        points = file["tracks"][()].transpose(3, 0, 2, 1)  # (frames, tracks, nodes, 2)
+        for frame, track in np.argwhere(file["track_occupancy"][()]):
+            found.setdefault(int(frame), []).append((names[track], plain(points[frame, track])))
+    return found
+
+
+def read_nwb(path: Path, nodes: tuple[str, ...], fps: float = 25.0) -> Found:
+    """Of each instance what was found of it; one of which nothing was is not there."""
+    held: dict[tuple[int, str], np.ndarray] = {}
+    with NWBHDF5IO(str(path), "r") as io:
+        (module,) = (one for name, one in io.read().processing.items() if name.startswith("SLEAP_VIDEO"))
+        for name, track in module.data_interfaces.items():
+            for node, label in enumerate(nodes):
+                series = track[label]
+                for time, point in zip(series.timestamps[:], series.data[:], strict=True):
+                    assert time * fps == pytest.approx(round(time * fps))
+                    key = (round(time * fps), name.removeprefix("track="))
+                    held.setdefault(key, np.full((len(nodes), 2), np.nan))[node] = point
+    found: Found = {}
+    for (frame, name), points in held.items():
+        found.setdefault(frame, []).append((name, plain(points)))
+    return found
+
+
+READERS: dict[str, Callable[..., Found]] = {
+    "csv": read_csv,
+    "slp": read_slp,
+    "h5": read_h5,
+    "nwb": read_nwb,
+}
+
+
+def expected(made: Recording, identities: dict, form: str) -> Found:
+    """Placeholders only where a format needs them, counted from 1 in each frame."""
+    found: Found = {}
+    for frame, held in made.frames.items():
+        untracked = 0
+        for points, track in zip(held.points, identities[frame], strict=True):
+            name = (
+                None
+                if track is None
+                else (*made.facts.info.classes, *map("track_{}".format, range(9)))[track]
             )
-    (skeleton,) = labels.skeletons
-    assert skeleton.node_names == ["head", "thorax", "tail"]
-    assert skeleton.edge_inds == [(1, 0), (1, 2)]
-    assert [sorted(node.name for node in one.nodes) for one in skeleton.symmetries] == [["head", "tail"]]
+            if track is None and form in ("h5", "nwb"):
+                untracked += 1
+                name = f"untracked {untracked}"
+            if form != "nwb" or np.isfinite(points).any():
+                found.setdefault(frame, []).append((name, plain(points)))
+    return found
+
+
+@st.composite
+def recordings(draw) -> tuple[Recording, dict]:
+    """Up to six frames with up to three animals, each followed or not, each node found or not."""
+    nodes = draw(st.integers(1, 3))
+    classes = draw(st.sampled_from([(), ("female", "male", "other")]))
+    made = Recording(
+        facts(info=ModelInfo(("b", "a", "c")[:nodes], ((0, 1),) * (nodes > 1), (), classes, True))
+    )
+    identities = {}
+    for frame in draw(st.sets(st.integers(0, 12), min_size=1, max_size=6)):
+        known = draw(st.permutations([0, 1, 2]))
+        identities[frame] = tuple(
+            track if followed else None
+            for track, followed in zip(known, draw(st.lists(st.booleans(), max_size=3)), strict=False)
+        )
+        count = len(identities[frame])
+        points = np.random.default_rng(frame).uniform(0, 96, (count, nodes, 2))
+        points[np.array(draw(st.lists(st.booleans(), min_size=count * nodes, max_size=count * nodes)), bool)
+               .reshape(count, nodes)] = np.nan  # fmt: skip
+        values = np.where(np.isnan(points[..., 0]), np.nan, 0.5)
+        made.frames[frame] = Instances(
+            points, values, np.full(count, 0.7), np.full(count, -1), np.full(count, np.nan)
+        )
+    made.frames[13] = instances(0, 1, nodes)
+    identities[13] = (None,)
+    return made, identities
+
+
+@pytest.mark.parametrize(("form", "examples"), [("csv", 30), ("slp", 30), ("h5", 30), ("nwb", 6)])
+def test_every_instance_is_in_every_format(tmp_path, form, examples):
+    @settings(max_examples=examples, deadline=None)
+    @given(recordings())
+    def check(made_and_identities):
+        made, identities = made_and_identities
+        out = write(tmp_path, form, made, identities)
+        assert ordered(READERS[form](out, made.facts.info.nodes)) == ordered(expected(made, identities, form))
+
+    check()
+
+
+@pytest.mark.parametrize("form", POINTS)
+def test_two_instances_with_one_identity_are_both_kept(tmp_path, form):
+    made = Recording(facts())
+    made.add(FrameRecord(4, instances(1, 2), (0, 0)))
+    (found,) = READERS[form](write(tmp_path, form, made, {4: (0, 0)}), made.facts.info.nodes).values()
+    names = ["track_0", "track_0"] if form in ("csv", "slp") else ["track_0", "untracked 1"]
+    assert found == [(name, plain(one)) for name, one in zip(names, made.frames[4].points, strict=True)]
+
+
+@pytest.mark.parametrize("form", POINTS)
+def test_names_that_a_format_does_not_take_are_made_to_fit(tmp_path, form):
+    info = ModelInfo(
+        ("tip/left", "tip:left"), ((0, 1),), (), ("mouse/1", "mouse:1", "untracked 1"), many=True
+    )
+    made = Recording(facts(info=info, video="/videos/a:b.mp4"))
+    made.add(FrameRecord(0, instances(5, 4, 2), (0, 1, 2, -1)))
+    fits = form == "nwb"
+    nodes = ("tip_left", "tip_left (2)") if fits else info.nodes
+    (found,) = READERS[form](write(tmp_path, form, made), nodes).values()
+    classes = ("mouse_1", "mouse_1 (2)", "untracked 1") if fits else info.classes
+    last = "untracked 1 (2)" if form in ("h5", "nwb") else None
+    assert {name for name, _ in found} == {*classes, last}
+
+
+def test_slp_holds_scores_skeleton_video_and_provenance(tmp_path):
+    made = recording()
+    labels = sleap_io.load_slp(str(write(tmp_path, "slp", made)), open_videos=False)
+    # also those in which nothing was found; 8 had failed, 10 was never seen
+    assert [frame.frame_idx for frame in labels] == [3, 4, 5, 6, 7, 9, 11, 12, 13, 14]
+    assert [len(frame) for frame in labels] == [len(made.frames[frame.frame_idx]) for frame in labels]
+    for frame in labels:
+        found = made.frames[frame.frame_idx]
+        for one, score, values in zip(frame, found.scores, found.values, strict=True):
+            assert one.score == pytest.approx(score, abs=1e-6)
+            np.testing.assert_array_equal(one.numpy(scores=True)[:, 2], values)
+    assert labels.skeleton.edge_inds == [(1, 0), (1, 2)]
+    assert [sorted(node.name for node in one.nodes) for one in labels.skeleton.symmetries] == [
+        ["head", "tail"]
+    ]
     assert labels.video.filename == "/videos/clip.mp4"
-    assert labels.provenance["video"] == PROVENANCE["video"]
+    assert tuple(labels.video.shape[:3]) == (40, 96, 128)
+    assert {key: labels.provenance[key] for key in PROVENANCE} == PROVENANCE
 
 
-def test_h5_keeps_untracked_instances_and_is_as_long_as_the_video(tmp_path):
-    made = recording()
-    with h5py.File(write(tmp_path, "h5")) as file:
-        names = [name.decode() for name in file["track_names"][()]]
-        held = file["tracks"][()].transpose(3, 0, 2, 1)  # (frames, tracks, nodes, 2)
-        provenance = json.loads(file["provenance"][()])
-    assert names == ["track_0", "untracked 1", "untracked 2"]
-    assert len(held) == 40
-    for frame in range(40):
-        there = [one for one in held[frame] if np.isfinite(one).any()]
-        expected = points_of(made).get(frame, [])
-        assert len(there) == len(expected)
-        for one, point in zip(there, expected, strict=True):
-            np.testing.assert_array_equal(one, point)
-    assert provenance["frames"] == {"decoded": 11}
+def test_slp_says_whether_the_video_is_gray_if_the_video_is_there(tmp_path, clip):
+    colored = barcode.write(tmp_path / "colored.mp4", 3, channels=3)
+    for video, gray, shape in ((clip, True, (96, 128, 1)), (colored, False, (96, 128, 3))):
+        made = Recording(facts(video=str(video)))
+        made.add(FrameRecord(2, instances(0, 1), (-1,)))
+        labels = sleap_io.load_slp(str(write(tmp_path, "slp", made, video=video)))
+        assert labels.video.grayscale is gray
+        assert labels[0].image.shape == shape
+        labels.video.close()
+        labels = sleap_io.load_slp(str(write(tmp_path, "slp", made)))
+        assert labels[0].image.shape == shape  # its reader has looked for itself
 
 
-def test_csv_has_a_row_for_every_instance(tmp_path):
-    made = recording()
-    with write(tmp_path, "csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == sum(map(len, made.frames.values()))
-    at = iter(rows)
-    for frame in sorted(made.frames):
-        for i, point in enumerate(made.frames[frame].points):
-            row = next(at)
-            assert int(row["frame_idx"]) == frame
-            assert row["track"] == (
-                "" if tracks(made)[frame][i] is None else f"track_{tracks(made)[frame][i]}"
-            )
-            for node, name in enumerate(("head", "thorax", "tail")):
-                x = float(row[f"{name}.x"] or "nan")
-                assert x == point[node, 0] or (math.isnan(x) and math.isnan(point[node, 0]))
+@pytest.mark.parametrize("form", ["csv", "h5"])
+def test_scores_are_in_the_tables(tmp_path, form):
+    made = Recording(facts())
+    made.add(FrameRecord(2, instances(3, 2), (0, 1)))
+    out, found = write(tmp_path, form, made), made.frames[2]
+    if form == "csv":
+        with out.open() as file:
+            rows = list(csv.DictReader(file))
+        scores = [float(row["instance.score"]) for row in rows]
+        values = [[float(row[f"{node}.score"] or "nan") for node in made.facts.info.nodes] for row in rows]
+    else:
+        with h5py.File(out) as file:
+            scores, values = file["instance_scores"][:, 2], file["point_scores"][:, :, 2]
+    np.testing.assert_array_equal(scores, found.scores)
+    np.testing.assert_array_equal(values, found.values)
 
 
-def test_nwb_holds_every_point_at_its_time(tmp_path):
-    made = recording()
-    with h5py.File(write(tmp_path, "nwb")) as file:
-        (module,) = (file["processing"][name] for name in file["processing"] if name.startswith("SLEAP"))
-        seen = 0
-        for name in ("track=track_0", "track=untracked 1", "track=untracked 2"):
-            heads = module[name]["head"]
-            frames = np.round(heads["timestamps"][()] * 25).astype(int)
-            np.testing.assert_allclose(heads["timestamps"][()], frames / 25, atol=1e-9)
-            for frame, point in zip(frames, heads["data"][()], strict=True):
-                assert any(np.array_equal(point, one[0]) for one in points_of(made)[int(frame)])
-                seen += 1
-        notes = json.loads(file["general/notes"][()])
-    assert seen == sum(map(len, made.frames.values()))  # each has its head
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # reading is not ours
-        held = sleap_io.load_nwb(str(tmp_path / "out.nwb"))
-    assert sum(len(frame.instances) for frame in held.labeled_frames) == seen
-    assert notes == PROVENANCE
+def test_h5_is_as_long_as_the_video(tmp_path):
+    for made, length in (
+        (recording(), 40),
+        (recording(n_frames=None), 40),
+        (Recording(facts(n_frames=2)), 6),
+    ):
+        made.add(FrameRecord(5, instances(0, 1), (-1,)))
+        with h5py.File(write(tmp_path, "h5", made)) as file:
+            assert file["tracks"].shape[-1] == length
+            assert json.loads(file["provenance"][()]) == PROVENANCE
+            assert file["video_path"][()].decode() == "/videos/clip.mp4"
 
 
-def test_classes_name_the_tracks(tmp_path):
-    info = ModelInfo(("a", "b", "c"), ((0, 1),), (), ("female", "male"), many=True)
-    made = Recording(facts(info=info, tracking=None))
-    made.add(FrameRecord(0, instances(1, 2, classes=[1, 0]), (1, 0)))
-    _, identities = of_recording(made, Path("/no/video"))
-    assert identities == {0: (1, 0)}
-    labels = sleap_io.load_slp(str(write(tmp_path, "slp", made, tracks=identities)), open_videos=False)
-    assert [one.track.name for one in labels[0].instances] == ["male", "female"]
-    assert [one.tracking_score for one in labels[0].instances] == [0.75, 0.75]
-
-
-def test_a_single_animal_needs_no_track(tmp_path):
-    made = Recording(facts(tracking=None))
-    for frame in range(3):
+@pytest.mark.parametrize("frames", [(7,), (3, 38), (0, 1, 2, 3), (0, 2, 4, 7)])
+@pytest.mark.parametrize("fps", [29.97002997002997, 0.25, None])
+def test_nwb_has_the_very_times_of_the_frames(tmp_path, frames, fps):
+    made = Recording(facts(fps=fps, n_frames=2))  # a claim that is too low
+    for frame in frames:
         made.add(FrameRecord(frame, instances(frame, 1), (-1,)))
-    with h5py.File(write(tmp_path, "h5", made)) as file:
-        assert np.isfinite(file["tracks"][()]).any(axis=(0, 1, 2))[:4].tolist() == [True, True, True, False]
+    out = write(tmp_path, "nwb", made)
+    with NWBHDF5IO(str(out), "r") as io:
+        file = io.read()
+        head = file.processing["SLEAP_VIDEO_000_clip"]["track=untracked 1"]["head"]
+        np.testing.assert_array_equal(head.timestamps[:], np.array(frames) / (fps or 1.0))
+        np.testing.assert_array_equal(head.confidence[:], [made.frames[one].values[0, 0] for one in frames])
+        assert head.rate is None
+        assert json.loads(file.notes) == PROVENANCE
+        assert file.session_start_time.timestamp() == made.facts.created
+
+
+def test_sleap_io_reads_the_nwb(tmp_path):
+    made = recording()
+    held = sleap_io.load_nwb(str(write(tmp_path, "nwb", made)))
+    assert sum(map(len, held)) == sum(map(len, made.frames.values()))
+
+
+def test_a_class_score_is_the_tracking_score(tmp_path):
+    made = Recording(
+        facts(info=ModelInfo(("a", "b", "c"), classes=("female", "male"), many=True), tracking=None)
+    )
+    made.add(FrameRecord(0, instances(1, 3, classes=[1, 0, -1]), (1, 0, -1)))
+    _, identities = of_recording(made, Path("/no/video"))
+    labels = sleap_io.load_slp(str(write(tmp_path, "slp", made, identities)), open_videos=False)
+    assert [one.track.name for one in labels[0].instances[:2]] == ["male", "female"]
+    assert [one.tracking_score for one in labels[0]] == [0.75, 0.75, 0.0]
 
 
 @pytest.mark.parametrize("form", ["csv", "h5", "nwb"])
@@ -149,79 +297,87 @@ def test_a_run_without_any_animal_is_said_where_a_format_cannot_hold_it(tmp_path
     with pytest.raises(Conflict, match="No animal was found"):
         write(tmp_path, form, made)
     assert list(tmp_path.iterdir()) == []
-    write(tmp_path, "slp", made)
+    assert len(sleap_io.load_slp(str(write(tmp_path, "slp", made)), open_videos=False)) == 1
 
 
-def test_json_says_where_it_comes_from(tmp_path):
-    assert json.loads(write(tmp_path, "json").read_text()) == PROVENANCE
+def endless(count: int) -> Recording:
+    """One frame with so many animals that only their number is in memory."""
+    made = Recording(facts())
+    none = np.broadcast_to(np.nan, (count,))
+    points, values = np.broadcast_to(np.nan, (count, 3, 2)), np.broadcast_to(np.nan, (count, 3))
+    made.frames[0] = Instances(points, values, none, np.broadcast_to(-1, (count,)), none)
+    return made
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "clip.mkv"
-    # OpenCV would cut the odd row and column off
-    writer = imageio_ffmpeg.write_frames(
-        str(path), (129, 97), pix_fmt_in="gray", pix_fmt_out="gray", codec="ffv1", fps=25, macro_block_size=1
-    )
-    writer.send(None)
-    for index in range(40):
-        writer.send(np.ascontiguousarray(barcode.draw(index, width=129, height=97)))
-    writer.close()
-    return path
+@pytest.mark.parametrize(("form", "said"), [("slp", "no room"), ("nwb", "GiB of memory"), ("h5", "no room")])
+def test_what_cannot_fit_is_said_before_anything_is_written(tmp_path, form, said):
+    with pytest.raises(InferenceError, match=said):
+        write(tmp_path, form, endless(10**13))
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_mp4_shows_the_frames_from_the_first_to_the_last_that_was_recorded(tmp_path, clip):
-    made = Recording(facts(width=129, height=97))
-    for frame in (3, 4, 6, 9):
-        made.add(FrameRecord(frame, instances(frame, 0), ()))
-    shares = []
-    out = write(tmp_path, "mp4", made, video=clip, progress=lambda done, total: shares.append((done, total)))
-    with Video(out) as video:
-        assert (video.width, video.height) == (130, 98)  # H.264 wants even sides
-        assert [barcode.read(frame[:96, :128]) for frame in video.frames(0, None)] == list(range(3, 10))
-    assert shares == [(done, 7) for done in range(1, 8)]
+def test_an_h5_that_is_dense_beyond_memory_is_refused(tmp_path):
+    made = Recording(facts(n_frames=10**12))
+    made.add(FrameRecord(0, instances(0, 1), (0,)))
+    with pytest.raises(Conflict, match="choose slp or csv"):
+        write(tmp_path, "h5", made)
 
 
-def test_mp4_shows_the_animals(tmp_path, clip):
-    blank, drawn = (Recording(facts(width=129, height=97)) for _ in range(2))
-    points = np.array([[[40.0, 50.0], [60.0, 50.0], [80.0, 50.0]]])
-    for frame in range(2):
-        blank.add(FrameRecord(frame, instances(0, 0), ()))
-        drawn.add(
-            FrameRecord(
-                frame,
-                instances(0, 1).__class__(
-                    points, np.ones((1, 3)), np.ones(1), np.array([-1]), np.array([np.nan])
-                ),
-                (1,),
-            )
-        )
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    files = [
-        write(tmp_path / "a", "mp4", blank, video=clip),
-        write(tmp_path / "b", "mp4", drawn, video=clip, tracks={0: (1,), 1: (1,)}),
-    ]
-    pictures = []
-    for file in files:
-        with Video(file) as video:
-            frame = next(video.frames(0, 1))
-            pictures.append(np.broadcast_to(frame, (*frame.shape[:2], 3)).astype(int))
-    changed = np.abs(pictures[0] - pictures[1]).max(axis=2) > 60
-    assert changed[48:53, 40:81].mean() > 0.5
-    assert not changed[70:, :].any()
-    red, _, blue = pictures[1][50, 70]
-    assert blue > red  # track 1 is sky
+def test_provenance_may_be_long(tmp_path):
+    long = {"failures": {str(frame): "it = 'failed'; \\ # maybe\n" for frame in range(8000)}}
+    made = Recording(facts())
+    made.add(FrameRecord(0, instances(0, 1), (0,)))
+    said = {}
+    for form in (*POINTS, "json"):
+        said[form] = write(tmp_path, form, made, provenance=long)
+    assert json.loads(said["json"].read_text()) == long
+    labels = sleap_io.load_slp(str(said["slp"]), open_videos=False)
+    assert labels.provenance["failures"] == long["failures"]
+    with h5py.File(said["h5"]) as h5, h5py.File(said["nwb"]) as nwb:
+        assert json.loads(h5["provenance"][()]) == json.loads(nwb["general/notes"][()]) == long
 
 
-def test_mp4_without_its_video_is_said(tmp_path):
-    with pytest.raises(VideoError, match="not there any more"):
-        write(tmp_path, "mp4")
+# Files -------------------------------------------------------------------------------------------------
 
 
-def test_a_folder_that_cannot_be_written_to_is_said(tmp_path):
-    with pytest.raises(InferenceError, match="cannot be written"):
-        exports.write(recording(), {}, tmp_path / "no" / "a.json", "json", video=None, provenance={})
+@pytest.mark.parametrize("form", exports.FORMATS)
+def test_a_folder_that_is_not_there_is_said(tmp_path, form, clip):
+    made = recording()
+    out = tmp_path / "no" / "out"
+    with pytest.raises(InferenceError, match="out cannot be written: there is no folder no"):
+        exports.write(made, tracks(made), out, form, video=clip, provenance={})
+
+
+class Stop(Exception):
+    """Somebody gave up."""
+
+
+@pytest.mark.parametrize("form", [*POINTS, "mp4"])
+@pytest.mark.parametrize("why", [Stop, KeyboardInterrupt, BrokenPipeError])
+def test_a_file_stays_as_it_was_until_the_new_one_is_whole(tmp_path, form, clip, why):
+    made = recording()
+    out = tmp_path / f"out{exports.FORMATS[form].suffix}"
+    out.write_text("old")
+
+    def give_up(done: int, total: int) -> None:
+        if done == 5:
+            raise why
+
+    with pytest.raises((Stop, KeyboardInterrupt, InferenceError)):
+        exports.write(made, tracks(made), out, form, video=clip, provenance={}, progress=give_up)
+    assert out.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [out]
+    write(tmp_path, form, made, video=clip)
+    assert out.read_bytes()[:3] != b"old"
+
+
+def test_importing_it_is_cheap():
+    heavy = {"sleap_io", "pandas", "pynwb", "cv2"}
+    check = f"import sys, inference.exports; sys.exit(bool({heavy} & {{*sys.modules}}))"
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=Path(__file__).parents[1])
+
+
+# Identities over a whole recording -----------------------------------------------------------------------
 
 
 def test_tracks_are_computed_in_the_order_of_the_frames_however_they_were_watched():
