@@ -15,7 +15,7 @@ import pytest
 import sleap_io
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pynwb import NWBHDF5IO  # type: ignore[import-untyped]
+from pynwb import NWBHDF5IO
 
 from inference import exports
 from inference.errors import Conflict, InferenceError

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import sleap_io
-from ndx_pose import PoseEstimationSeries  # type: ignore[import-untyped]
-from pynwb import NWBHDF5IO, NWBFile  # type: ignore[import-untyped]
+from ndx_pose import PoseEstimationSeries
+from pynwb import NWBHDF5IO, NWBFile
 from sleap_io.io.nwb_predictions import append_nwb_data
 
 from inference.exports.job import Job
