@@ -122,8 +122,14 @@ def test_an_export_ends_when_nobody_waits_for_it(site):
 
     site.stream(video_name="long.mp4", model_name="m.number", run_id="long-export-1")
 
+    def writes(process) -> bool:
+        try:
+            return "export" in process.cmdline()
+        except psutil.Error:  # it has just ended
+            return False
+
     def writers():
-        return [p for p in psutil.Process().children(recursive=True) if "export" in " ".join(p.cmdline())]
+        return [process for process in psutil.Process().children(recursive=True) if writes(process)]
 
     with pytest.raises(httpx.ReadTimeout):
         httpx.get(f"{site.address}runs/long-export-1/export", params={"format": "mp4"}, timeout=0.3)
