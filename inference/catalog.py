@@ -34,13 +34,16 @@ SLEAP_CONFIG = "training_config.json"
 class ModelFile:
     """A model as the folder lists it, or two that work as one (a centroid and a centred-instance model).
 
-    `key` is the name and, after an @, the `signature` of each.
+    `key` is the name and, after an @, the `signature` of each. Where it is computed less exactly than it
+    could be, `video` and its key say what it was tried on: it is another model on another video.
     """
 
     names: tuple[str, ...]
     paths: tuple[Path, ...]
     kind: str
     key: str
+    video: Path | None = None
+    video_key: str = ""
 
     @property
     def name(self) -> str:

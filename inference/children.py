@@ -12,7 +12,7 @@ import queue
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 
 from inference.catalog import key_of
 from inference.channels import Pipe, Receiver, Sender
+from inference.engines import Engine, choice
+from inference.engines.converted import Cache
 from inference.errors import ModelError, PortInUse
 from inference.logs import configure_log
-from inference.messages import BindFailed, Bound, Connect, Load
+from inference.messages import BindFailed, Bound, Connect, Load, Loading
 from inference.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,15 +56,16 @@ def worker_main(connection: Connection, settings: Settings) -> None:
 
     configure_log(settings.log_level)
     pipe = Pipe(connection)
-    models = Models(lambda order: _open(order, settings), pipe)
+    engine = ""
+    models = Models(lambda order: _open(order, settings, engine, pipe), pipe)
     orders: queue.SimpleQueue[object] = queue.SimpleQueue()
     go: queue.SimpleQueue[Connect] = queue.SimpleQueue()
     # _exit, since a thread in the middle of a prediction cannot be asked to end.
     _thread("listener", listen, pipe, orders, lambda: os._exit(0))
-    for kind in settings.kinds:
-        if kind.library is not None:
-            with _stderr_to_log():
-                importlib.import_module(kind.library)
+    if any(kind.has_engine for kind in settings.kinds):
+        with _stderr_to_log():
+            engine = choice.preferred(settings.engine, settings.precision)
+            choice.warm(engine)
     _thread("loader", follow, orders, models, go.put)
     order = go.get()
     with Receiver(connect=order.work) as inbox, Sender(connect=order.results) as outbox:
@@ -89,14 +92,37 @@ def _stderr_to_log() -> Iterator[None]:
             log.debug("said at import: %s", said.read().decode(errors="replace"))
 
 
-def _open(order: Load, settings: Settings) -> Predictor:
+def _opener(order: Load, settings: Settings, engine: str, pipe: Pipe) -> Callable[..., Engine]:
+    """What opens a stored model with the engine, as exactly as asked for; ModelError if that is refused."""
+    cache = Cache(settings.cache, settings.cache_bytes)
+
+    def tell(step: str) -> None:
+        pipe.send(Loading(order.model, step))
+
+    if order.video is None:
+        return choice.opener(engine, cache, tell, or_tensorflow=settings.engine == "auto")
+    from inference import vetting
+
+    folder = vetting.vet(
+        [Path(path) for path in order.paths],
+        Path(order.video),
+        settings.precision,
+        cache=cache,
+        allow_model_code=settings.allow_model_code,
+        tell=tell,
+    )
+    return vetting.open_calibrated(cache, folder, settings.precision)
+
+
+def _open(order: Load, settings: Settings, engine: str, pipe: Pipe) -> Predictor:
     """The predictor for a model, warm; ModelError if its file is not the one any more that was asked for."""
     paths = [Path(path) for path in order.paths]
-    dotted = next(kind.predictor for kind in settings.kinds if kind.name == order.kind)
-    module, _, name = dotted.partition(":")
+    kind = next(kind for kind in settings.kinds if kind.name == order.kind)
+    module, _, name = kind.predictor.partition(":")
     make = getattr(importlib.import_module(module), name)
+    extra = {"open_engine": _opener(order, settings, engine, pipe)} if kind.has_engine else {}
     predictor: Predictor = make(
-        *paths, threads=settings.threads_per_worker, allow_model_code=settings.allow_model_code
+        *paths, threads=settings.threads_per_worker, allow_model_code=settings.allow_model_code, **extra
     )
     predictor.setup()
     # After loading, so that a file which is replaced in the middle is noticed too.

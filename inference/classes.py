@@ -16,6 +16,10 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
+_DIGITS = 6
+"""Probabilities that are the same to so many digits are the same."""
+
+
 def class_of_peaks(
     maps: Floats, points: Floats, nodes: Ints, n_nodes: int, stride: float
 ) -> tuple[Ints, Floats]:
@@ -51,7 +55,8 @@ def class_of_crops(vectors: Floats) -> tuple[Ints, Floats]:
 def _individuals(vectors: Floats) -> tuple[Ints, Ints]:
     """Rows of `vectors`, and the class of each, of those that have one: a NaN is never anybody."""
     said = np.isfinite(vectors)
-    table = np.where(said, vectors, np.float32(0))
+    # engines differ in the last digit, and where several are sure the first is to win, not that digit
+    table = np.where(said, vectors, np.float32(0)).round(_DIGITS)
     likeliest = np.zeros_like(said)
     if table.size:
         likeliest[np.arange(len(table)), table.argmax(axis=1)] = True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inference import __version__
-from inference.settings import Settings
+from inference.settings import ENGINES, PRECISIONS, Settings
 
 DESCRIPTION = "Watch a Keras model's predictions on a video in the browser, as they are computed."
 EPILOG = (
@@ -26,6 +26,8 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     ports = [port for port in (given.port, *pipeline_ports) if port]
     if len(set(ports)) < len(ports):
         parser.error("--port, -producer_send_port and -consumer_send_port need a port each")
+    if problem := engine_error(given):
+        parser.error(problem)
     return Settings(**vars(given))
 
 
@@ -106,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="number of inference worker processes (default: one per core, at most 4; here %(default)s)",
     )
+    add_engine(pipeline)
     other = parser.add_argument_group("other")
     levels = ["debug", "info", "warning", "error"]
     other.add_argument(
@@ -113,6 +116,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     other.add_argument("--version", action="version", version=f"Interactive model inference {__version__}")
     return parser
+
+
+def add_engine(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
+    """What every command that predicts takes: engine, precision, and the cache of both."""
+    defaults = Settings()
+    group.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=defaults.engine,
+        help="what runs the models (default: auto, which is TensorFlow where it finds a GPU, else OpenVINO)",
+    )
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=defaults.precision,
+        help="exact: float32 (the default); fast: 16 bits; int8: 8 bits, calibrated on the video. The last "
+        "two serve a model only if its points on the video hardly change",
+    )
+    group.add_argument(
+        "--cache",
+        type=Path,
+        default=defaults.cache,
+        help="folder for models as the engine runs them (default: cache, beside app.py)",
+    )
+
+
+def engine_error(given: argparse.Namespace) -> str | None:
+    """What makes no sense in what was given for `add_engine`."""
+    if given.engine == "tensorflow" and given.precision != "exact":
+        return f"--precision {given.precision} needs OpenVINO: leave out --engine tensorflow"
+    return None
 
 
 def _spellings(name: str) -> list[str]:

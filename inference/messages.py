@@ -25,7 +25,7 @@ class ModelInfo:
 
     `nodes` are the keypoints' names; `edges` and `symmetries` pairs of positions in them; `classes` the names
     of the individuals that the model tells apart. `many` says whether it finds several animals in a frame,
-    `layers` which of its maps can be shown ("confmaps", "pafs").
+    `layers` which of its maps can be shown ("confmaps", "pafs"). `engine` is what runs it, in words.
     """
 
     nodes: tuple[str, ...]
@@ -34,6 +34,7 @@ class ModelInfo:
     classes: tuple[str, ...] = ()
     many: bool = False
     layers: tuple[str, ...] = ()
+    engine: str = ""
 
 
 @dataclass(frozen=True)
@@ -289,13 +290,14 @@ class Load:
     """Load a model and warm it up. `model` is what it is called from now on, `kind` names the predictor.
 
     `paths` are one model's, or two models' that work as one. `file_key` says which version of the files is
-    meant (see `catalog.signature`).
+    meant (see `catalog.signature`). Where it is computed less exactly, `video` is what that is tried on.
     """
 
     model: str
     kind: str
     paths: tuple[str, ...]
     file_key: str
+    video: str | None = None
 
 
 @dataclass(frozen=True)
@@ -328,9 +330,13 @@ class Connected:
 
 @dataclass(frozen=True)
 class Loading:
-    """The worker begins to load a model: said first, so that a death in the middle has a cause."""
+    """The worker begins to load a model: said first, so that a death in the middle has a cause.
+
+    Said again with a `step`, a few words, when it does something for it that takes long.
+    """
 
     model: str
+    step: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,17 @@ both work under one lock and only move words about: pixels never come through he
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
 from dataclasses import dataclass
 from multiprocessing import connection
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from inference.catalog import ModelFile
+from inference.catalog import ModelFile, video_key
 from inference.channels import Receiver
 from inference.child import Child
 from inference.collector import collect
@@ -98,7 +100,8 @@ class Pipeline:
         self._producer = Child("producer", "inference.children:producer_main", self.settings)
         # Its address first: workers keep every core busy at their start.
         connect = Connect(_address_of(self._producer), self._results.address)
-        self._pool.start(models, connect)
+        # which video it will be, and so whether a model may be computed less exactly, is not known yet
+        self._pool.start(models if self.settings.precision == "exact" else [], connect)
         for name, target, argument in (
             ("collector", self._collect, self._results),
             ("watcher", self._watch, self._producer),
@@ -152,7 +155,7 @@ class Pipeline:
                 return run
             self._runs[run.id] = run
             wanted = [request.model] if request.compare is None else [request.model, request.compare]
-            run.models = [self._pool.use(file) for file in wanted]
+            run.models = [self._pool.use(self._tried_on(request.video, file)) for file in wanted]
             keys = [model.key for model in run.models]
             self._tell_producer(
                 OpenRun(
@@ -168,6 +171,11 @@ class Pipeline:
             )
             self._look_at_models(run)
         return run
+
+    def _tried_on(self, video: Path, file: ModelFile) -> ModelFile:
+        if self.settings.precision == "exact":
+            return file
+        return dataclasses.replace(file, video=video, video_key=video_key(video))
 
     def credit(self, run: Run) -> None:
         """A viewer took a frame."""
@@ -385,6 +393,8 @@ class Pipeline:
         total, connected = self.settings.n_servers, self._pool.connected
         if connected == 0:
             return RunStatus("starting", f"Starting {_count(total, 'worker')} and loading {model.file.name}.")
+        if model.step:
+            return RunStatus("loading", f"Loading {model.file.name}: {model.step}.")
         ready = f"{model.ready_workers} of {total} ready" if total > 1 else "a few seconds"
         return RunStatus("loading", f"Loading {model.file.name} into {_count(total, 'worker')} ({ready}).")
 

@@ -74,6 +74,8 @@ class Model:
     users: int = 0
     last_used: float = 0.0
     ready_workers: int = 0
+    step: str = ""
+    """What a worker does for it that takes long, in a few words."""
 
 
 @dataclass
@@ -144,7 +146,7 @@ class Pool:
 
     def use(self, file: ModelFile) -> Model:
         """Count one more user of a model, and have it loaded if it is not."""
-        model = next((model for model in self._models.values() if model.file.key == file.key), None)
+        model = next((model for model in self._models.values() if model.file == file), None)
         if model is None:
             model = self._add(file)
         model.users += 1
@@ -212,8 +214,11 @@ class Pool:
                 self._early_deaths = 0
                 self._listener.worker_connected()
                 self._check_all()
-            case Loading(key):
+            case Loading(key, step):
                 worker.loading, worker.loading_since = key, time.monotonic()
+                if step and key in self._models:
+                    self._models[key].step = step
+                    self._check(self._models[key])
             case Loaded(key, info):
                 worker.loading = None
                 if key in self._models:
@@ -333,4 +338,6 @@ class Pool:
 
 
 def _load(model: Model) -> Load:
-    return Load(model.key, model.file.kind, tuple(map(str, model.file.paths)), model.file.key)
+    file = model.file
+    video = None if file.video is None else str(file.video)
+    return Load(model.key, file.kind, tuple(map(str, file.paths)), file.key, video)

@@ -23,7 +23,8 @@ def provenance(recording: Recording) -> dict[str, Any]:
     facts = recording.facts
     seen = sorted([*recording.frames, *recording.failures])
     models = [Path(model) for model in facts.models]
-    same = key_of(models) == facts.model_key
+    key, _, precision = facts.model_key.partition("#")
+    same = key_of(models) == key
     return {
         "run_id": facts.run,
         "created": datetime.fromtimestamp(facts.created, timezone.utc).isoformat(timespec="seconds"),
@@ -35,6 +36,8 @@ def provenance(recording: Recording) -> dict[str, Any]:
             "peak_threshold": facts.options.threshold,
             "max_instances": facts.options.max_instances,
             "refinement": facts.options.refinement or "offsets where the model predicts them, else integral",
+            "precision": precision or "exact",
+            "engine": facts.info.engine or "not recorded",
             "tracking": dataclasses.asdict(facts.tracking) if facts.tracking else None,
         },
         "versions": facts.versions,

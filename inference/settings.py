@@ -16,14 +16,14 @@ HERE = Path(__file__).resolve().parent.parent
 class Kind:
     """A kind of model: which files it lives in, and the dotted path of its predictor class.
 
-    Class and library are named, not imported, so that only a worker ever pays for what they need. The
-    library is what takes long to import: a worker does it before its first model is asked for.
+    The class is named, not imported, so that only a worker ever pays for what it needs. One that
+    `has_engine` takes an `open_engine` (see `inference.engines.choice`).
     """
 
     name: str
     suffixes: tuple[str, ...]
     predictor: str
-    library: str | None = None
+    has_engine: bool = False
 
 
 KINDS = (
@@ -31,9 +31,16 @@ KINDS = (
         "pose",
         (".h5", ".hdf5", ".keras"),
         "inference.predictors.pose:PosePredictor",
-        library="inference.engines.tensorflow",
+        has_engine=True,
     ),
 )
+
+
+ENGINES = ("auto", "tensorflow", "openvino")
+"""What may run a model; auto takes TensorFlow where there is a GPU, else OpenVINO."""
+
+PRECISIONS = ("exact", "fast", "int8")
+"""How exactly it is computed: 32 bits, 16 bits where the processor has them, or 8 bits after calibration."""
 
 
 def available_cores() -> int:
@@ -66,10 +73,17 @@ class Settings:
     runs: Path = HERE / "runs"
     runs_bytes: int = 2 * 1024**3
     """Bytes that all recorded runs together may take; the oldest are deleted."""
+    cache: Path = HERE / "cache"
+    """What is made of models to run them faster, so that it is made once."""
+    cache_bytes: int = 2 * 1024**3
     upload_bytes: int = 4 * 1024**3
     """Bytes that an uploaded video may have."""
     log_level: str = "warning"
     allow_model_code: bool = False
+    engine: str = "auto"
+    """One of ENGINES."""
+    precision: str = "exact"
+    """One of PRECISIONS."""
     kinds: tuple[Kind, ...] = KINDS
     batch_size: int = 4
     batch_wait: float = 0.02

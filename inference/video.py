@@ -38,7 +38,7 @@ class Video:
 
     def __init__(self, path: Path) -> None:
         self._name = path.name
-        self._seekable = path.suffix.lower() in SEEKABLE
+        self.seekable = path.suffix.lower() in SEEKABLE
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         first = self._grab_first()
         if first is None:
@@ -77,7 +77,7 @@ class Video:
             return True
         self._first = None
         known = 1
-        if self._seekable and self.n_frames is not None:
+        if self.seekable and self.n_frames is not None:
             # The count may be an estimate: what lies beyond its last frame is counted while reading.
             known = max(1, min(start, self.n_frames - 1))
         if known > 1:

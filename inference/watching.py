@@ -168,7 +168,7 @@ class Watch:
     def _facts(
         self, run_id: str, video: Opened, info: ModelInfo, tracking: TrackingOptions | None
     ) -> RunFacts:
-        request = self._request
+        request, precision = self._request, self._pipeline.settings.precision
         return RunFacts(
             run_id,
             self._created,
@@ -179,7 +179,7 @@ class Watch:
             video.fps,
             video.n_frames,
             tuple(map(str, request.model.paths)),
-            request.model.key,
+            request.model.key if precision == "exact" else f"{request.model.key}#{precision}",
             info,
             recorded_options(request.options),
             tracking,

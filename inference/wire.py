@@ -90,12 +90,14 @@ def _unpack_dataclass(value: dict[str, Any], parts: Sequence[Buffer]) -> Any:
     if kind is None:
         raise WireError(f"no message is called {value['@']!r}")
     hints = _fields(kind)
-    if set(value) - {"@"} != set(hints):
-        raise WireError(f"{kind.__name__} has the fields {sorted(hints)}, not {sorted(set(value) - {'@'})}")
-    fields = {name: _unpack(value[name], parts) for name in hints}
-    for name, hint in hints.items():
-        if not _fits(fields[name], hint):
-            raise WireError(f"{kind.__name__}.{name} is no {hint}")
+    said = value.keys() - {"@"}
+    if not said <= hints.keys():
+        raise WireError(f"{kind.__name__} has the fields {sorted(hints)}, not {sorted(said)}")
+    fields = {name: _unpack(value[name], parts) for name in said}
+    for name, field in fields.items():
+        if not _fits(field, hints[name]):
+            raise WireError(f"{kind.__name__}.{name} is no {hints[name]}")
+    # a field with a default may be missing: journals of earlier versions were written without it
     return kind(**fields)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 import shutil
@@ -10,6 +11,7 @@ import threading
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -151,6 +153,7 @@ def difference(case: Case, instances: Instances, index: int, animal: Animal) -> 
 class RecordedEngine:
     """Gives back what a model once gave, and checks that it is asked for the same inputs."""
 
+    name = "recorded"
     max_stride = 1
 
     def __init__(self, path: Path) -> None:
@@ -173,7 +176,7 @@ def recorded_predictor(shared_data: Path, model: str) -> PosePredictor:
         shared_data / "sleap" / "models" / model,
         threads=1,
         allow_model_code=False,
-        open_engine=lambda model, **options: engine,
+        open_engine=lambda *model, **options: engine,
     )
     predictor.setup()
     engine.strict = True
@@ -226,19 +229,21 @@ def test_weaker_peaks_come_with_a_lower_floor(shared_data):
 # With the real models ------------------------------------------------------------------------------
 
 
-def opened(shared_data: Path, *models: str) -> PosePredictor:
+def opened(shared_data: Path, *models: str, open_engine: Any = None) -> PosePredictor:
     paths = [shared_data / "sleap" / "models" / model for model in models]
-    return PosePredictor(*paths, threads=2, allow_model_code=False)
+    return PosePredictor(*paths, threads=2, allow_model_code=False, open_engine=open_engine)
 
 
+@pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
 @pytest.mark.parametrize("case", ALL)
-def test_the_first_50_frames(shared_data, case):
-    predictor = opened(shared_data, *case.models)
+def test_the_first_50_frames(shared_data, case, engine, open_engine):
+    predictor = opened(shared_data, *case.models, open_engine=open_engine(engine))
     # as in a worker: one thread loads, another predicts
     loader = threading.Thread(target=predictor.setup)
     loader.start()
     loader.join()
-    assert predictor.info == case.info
+    assert dataclasses.replace(predictor.info, engine="") == case.info
+    assert predictor.info.engine.lower().startswith(engine)
     fed = [predictor.feed(frame) for frame in read_frames(shared_data, case, 50)]
     predictions = []
     for start in range(0, 50, 8):

@@ -22,7 +22,15 @@ PREDICTION = m.PosePrediction(
         np.array([0.75, np.nan]),
     ),
 )
-INFO = m.ModelInfo(("a", "b"), ((0, 1),), ((0, 1),), ("female", "male"), many=True, layers=("confmaps",))
+INFO = m.ModelInfo(
+    ("a", "b"),
+    ((0, 1),),
+    ((0, 1),),
+    ("female", "male"),
+    many=True,
+    layers=("confmaps",),
+    engine="OpenVINO 1, float32",
+)
 VIDEO = m.Opened("run", 640, 480, 29.97, None)
 
 
@@ -76,6 +84,7 @@ START = {
     "classes": ["female", "male"],
     "many": True,
     "layers": ["confmaps"],
+    "engine": "OpenVINO 1, float32",
     "threshold": 0.25,
     "tracking": "flow",
     "recorded": True,

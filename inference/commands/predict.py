@@ -17,6 +17,7 @@ from pathlib import Path
 
 from inference import exports, frames
 from inference.catalog import VIDEO_SUFFIXES, ModelFile, model_file
+from inference.commandline import add_engine, engine_error
 from inference.commands.export import endings, format_of, write
 from inference.commands.progress import VERBOSITIES, Report, reporter
 from inference.errors import InferenceError, JournalError, NotFound, RequestError, VideoError
@@ -78,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--n_servers", type=_positive, default=default_servers(), metavar="N", help="worker processes"
     )
     parser.add_argument("--allow-model-code", action="store_true", help="run code that model files carry")
+    add_engine(parser)
     parser.add_argument("--verbosity", choices=VERBOSITIES, default="rich", help="how progress is shown")
     tracking, defaults = parser.add_argument_group("tracking"), TrackingOptions()
     tracking.add_argument(
@@ -119,12 +121,19 @@ def run(options: argparse.Namespace) -> int:
     configure_log("warning")
     if len(options.models) > 2:
         options.parser.error("-m may be given once, or twice for a centroid and a centred-instance model")
+    if problem := engine_error(options):
+        options.parser.error(problem)
     videos = _videos(options.videos)
     jobs = [(video, _output(options, video, len(videos) > 1)) for video in videos]
     if len({out for _, (out, _) in jobs}) < len(jobs):
         raise RequestError("Several of the videos have the same name: give each folder an -o of its own.")
     settings = Settings(
-        n_servers=options.n_servers, batch_size=options.batch_size, allow_model_code=options.allow_model_code
+        n_servers=options.n_servers,
+        batch_size=options.batch_size,
+        allow_model_code=options.allow_model_code,
+        engine=options.engine,
+        precision=options.precision,
+        cache=options.cache,
     )
     model = _model(options.models)
     failed = 0

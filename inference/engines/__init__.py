@@ -1,25 +1,40 @@
 """Engines: what turns a batch of images into a model's raw outputs, one module per inference library.
 
 Only the interface stands here, so that importing it costs nothing; each engine's library is imported by
-its own module and nowhere else.
+its own module and nowhere else. `choice.py` says which engine serves, `converted.py` keeps what is made
+of models for them.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+# OpenVINO and NNCF report to their makers that they are used; without this package they do not
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
 Batch = npt.NDArray[np.float32]
 """(n, height, width, channels) float32."""
+
+Outputs = dict[str, npt.NDArray[np.float32]]
+"""By name, each with the batch first."""
+
+Shape = tuple[int | None, int | None, int]
+"""(height, width, channels) of one image; None where any size will do."""
 
 
 class Engine(Protocol):
     """A loaded model. It may be loaded in one thread and run in another, but runs in one at a time."""
 
     @property
-    def input_shape(self) -> tuple[int | None, int | None, int]:
+    def name(self) -> str:
+        """The library and the numbers that it computes with, as a user may read it."""
+
+    @property
+    def input_shape(self) -> Shape:
         """(height, width, channels) of one image; None where any size will do."""
 
     @property
@@ -30,7 +45,7 @@ class Engine(Protocol):
     def max_stride(self) -> int:
         """What a free height or width has to be a multiple of, in pixels."""
 
-    def run(self, batch: Batch) -> dict[str, npt.NDArray[np.float32]]:
+    def run(self, batch: Batch) -> Outputs:
         """The raw outputs by name, each with the batch first; any number of images, without a new start.
 
         Raises FrameError if the model cannot be run on images of that size.

@@ -19,20 +19,17 @@ from typing import Any
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.saved_model import loader_impl
 
 from inference.catalog import SAVED_MODEL, is_inside
-from inference.engines import Batch
+from inference.engines import Batch, Outputs, Shape
 from inference.errors import FrameError, ModelError
 from inference.model_files import Format, StoredModel
 
 log = logging.getLogger(__name__)
 
-Shape = tuple[int | None, int | None, int]
 Call = Callable[[Any], dict[str, Any]]
 
 _PROBE_SIDES = (1920, 2048, 2016)
@@ -74,6 +71,11 @@ class TensorFlowEngine:
                 ) from error
 
     @property
+    def name(self) -> str:
+        """The library and the numbers that it computes with."""
+        return f"TensorFlow {tf.__version__}, float32"
+
+    @property
     def input_shape(self) -> Shape:
         """(height, width, channels) of one image; None where any size will do."""
         _, height, width, channels = self._spec.shape
@@ -89,7 +91,13 @@ class TensorFlowEngine:
         """How often the model halves its input at the deepest, as a factor; 1 if its size is fixed."""
         return self._stride
 
-    def run(self, batch: Batch) -> dict[str, npt.NDArray[np.float32]]:
+    def frozen_graph(self) -> tuple[bytes, dict[str, str]]:
+        """The model as a serialized GraphDef with its weights in it, and each output's tensor by name."""
+        tensors = (tensor.name for tensor in self._function.outputs)
+        graph = self._function.graph.as_graph_def()
+        return graph.SerializeToString(), dict(zip(self._names, tensors, strict=True))
+
+    def run(self, batch: Batch) -> Outputs:
         """The raw outputs by name; FrameError if the model cannot be run on images of that size."""
         try:
             outputs = self._function(tf.constant(batch))
@@ -97,6 +105,11 @@ class TensorFlowEngine:
             size = f"{batch.shape[2]} × {batch.shape[1]} pixels"
             raise FrameError(f"the model cannot be run on {size}: {_line(error)}") from error
         return {name: output.numpy() for name, output in zip(self._names, outputs, strict=True)}
+
+
+def sees_gpu() -> bool:
+    """Whether TensorFlow finds a GPU that it can use."""
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _configure(threads: int) -> None:

@@ -6,16 +6,16 @@ inference library: `open_engine` brings one.
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from inference import model_files, sleap_config
-from inference.engines import Engine
+from inference.engines import Engine, Outputs
 from inference.errors import FrameError, ModelError
 from inference.images import Image
 from inference.messages import ModelInfo
@@ -23,7 +23,6 @@ from inference.model_files import StoredModel
 from inference.preparation import PlainPreparation, Preparation, SleapPreparation
 from inference.sleap_config import SleapConfig
 
-Outputs = dict[str, npt.NDArray[np.float32]]
 OpenEngine = Callable[..., Engine]
 
 CROP_HEADS = ("centered_instance", "multi_class_topdown")
@@ -86,7 +85,8 @@ class Network:
         self.preparation = _preparation(self._engine, self.config)
         outputs = self._warm()
         self.heads = _heads(model.name, outputs, self.config)
-        self.info = _info(model, self.config, outputs, self.heads)
+        info = _info(model, self.config, outputs, self.heads)
+        self.info = dataclasses.replace(info, engine=self._engine.name)
         if self.config is not None:
             _check_channels(model.name, self.config, outputs, self.heads)
 

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from inference.engines import Engine
+from inference.engines import choice
 from inference.errors import FrameError, ModelError
 from inference.messages import Frame, ModelInfo, PoseOptions, PosePrediction
-from inference.model_files import StoredModel
 from inference.predictors import top_down, whole_frame
 from inference.predictors.network import CROP_HEADS, Network, OpenEngine
 from inference.predictors.stages import Stages
@@ -39,13 +38,14 @@ class PosePredictor:
         """Name one model, or a centroid and a centred-instance model in any order; nothing is read yet.
 
         A path is a model file or a folder that holds one. `open_engine(model, threads=…, any_size=…,
-        allow_model_code=…)` gives the engine that runs it: TensorFlow's, unless another is named.
+        allow_model_code=…)` gives the engine that runs it (see `inference.engines.choice`): TensorFlow's,
+        unless another is named.
         """
         self._paths = paths
         self._open = {
             "threads": threads,
             "allow_model_code": allow_model_code,
-            "open_engine": open_engine or _open_tensorflow,
+            "open_engine": open_engine or choice.open_tensorflow,
         }
         self.stages: dict[str, float] = {}
 
@@ -111,10 +111,3 @@ def _method(networks: Sequence[Network]) -> WholeFrame | TopDown:
             "animals: it needs its centroid model to find them, and cannot be run alone. Choose both."
         )
     return WholeFrame(network)
-
-
-def _open_tensorflow(model: StoredModel, **options: Any) -> Engine:
-    # imported here: a process that loads no model needs no TensorFlow
-    from inference.engines.tensorflow import TensorFlowEngine
-
-    return TensorFlowEngine(model, **options)

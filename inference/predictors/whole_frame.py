@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from inference import classes, grouping, layers, peaks
+from inference.engines import Outputs
 from inference.images import Geometry
 from inference.messages import Instances, Layer, ModelInfo, PoseOptions, PosePrediction
 from inference.peaks import GridPeaks, Map
 from inference.predictors.instances import best, none_found, of_members, of_points
-from inference.predictors.network import Network, Outputs
+from inference.predictors.network import Network
 from inference.predictors.stages import Stages
 from inference.preparation import Prepared
 
