@@ -12,6 +12,7 @@ from inference.errors import InferenceError, RequestError
 COMMANDS = {
     "predict": "predict the frames of videos and write the results into a file",
     "export": "write a recorded run into a file",
+    "doctor": "measure what each engine and precision gives on your video, and say which to choose",
 }
 
 

@@ -9,11 +9,8 @@ import importlib
 import logging
 import os
 import queue
-import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +20,7 @@ from inference.channels import Pipe, Receiver, Sender
 from inference.engines import Engine, choice
 from inference.engines.converted import Cache
 from inference.errors import ModelError, PortInUse
-from inference.logs import configure_log
+from inference.logs import configure_log, stderr_to_log
 from inference.messages import BindFailed, Bound, Connect, Load, Loading
 from inference.settings import Settings
 
@@ -63,7 +60,7 @@ def worker_main(connection: Connection, settings: Settings) -> None:
     # _exit, since a thread in the middle of a prediction cannot be asked to end.
     _thread("listener", listen, pipe, orders, lambda: os._exit(0))
     if any(kind.has_engine for kind in settings.kinds):
-        with _stderr_to_log():
+        with stderr_to_log():
             engine = choice.preferred(settings.engine, settings.precision)
             choice.warm(engine)
     _thread("loader", follow, orders, models, go.put)
@@ -74,22 +71,6 @@ def worker_main(connection: Connection, settings: Settings) -> None:
 
 def _thread(name: str, target: object, *arguments: object) -> None:
     threading.Thread(target=target, args=arguments, name=name, daemon=True).start()  # type: ignore[arg-type]
-
-
-@contextmanager
-def _stderr_to_log() -> Iterator[None]:
-    """Keep what a library's compiled code writes to stderr at import for those who log at debug level."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            said.seek(0)
-            log.debug("said at import: %s", said.read().decode(errors="replace"))
 
 
 def _opener(order: Load, settings: Settings, engine: str, pipe: Pipe) -> Callable[..., Engine]:

@@ -29,7 +29,7 @@ from inference.errors import ModelError
 from inference.messages import Frame, PoseOptions, PosePrediction
 from inference.model_files import StoredModel
 from inference.predictors.pose import PosePredictor
-from inference.settings import available_cores
+from inference.settings import Settings, available_cores
 from inference.video import Video
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ MOST_IMAGES = 200
 """Images that one network is calibrated on."""
 
 _VERDICT = "verdict.json"
+_BATCH = Settings().batch_size
 _OPTIONS = PoseOptions(threshold=agreement.SEEN, floor=agreement.SEEN)
 
 
@@ -79,8 +80,12 @@ def _stretches(video: Video, count: int) -> Iterator[tuple[int, int]]:
 
 
 def predict(predictor: PosePredictor, frames: Sequence[Frame]) -> list[PosePrediction]:
-    """The predictions of some frames, as they are compared."""
-    return [predictor.predict([predictor.feed(frame)], _OPTIONS)[0] for frame in frames]
+    """The predictions of some frames, as they are compared; in batches as the app makes them."""
+    found: list[PosePrediction] = []
+    for start in range(0, len(frames), _BATCH):
+        fed = [predictor.feed(frame) for frame in frames[start : start + _BATCH]]
+        found += predictor.predict(fed, _OPTIONS)
+    return found
 
 
 class Tried:
@@ -161,6 +166,28 @@ def vet(
     tell: Callable[[str], None],
 ) -> Path:
     """The folder to open a model from (see `open_calibrated`); ModelError, with figures, if it is refused."""
+    folder, found, frames = tried(
+        paths, video, precision, cache=cache, allow_model_code=allow_model_code, tell=tell
+    )
+    if not found.is_close:
+        name = " + ".join(path.name for path in paths)
+        raise ModelError(
+            f"{name} is not served at {precision}: {why_not(found)}, on {frames} frames of {video.name}. "
+            "Start with --precision exact; `python -m inference doctor` shows what each costs."
+        )
+    return folder
+
+
+def tried(
+    paths: Sequence[Path],
+    video: Path,
+    precision: str,
+    *,
+    cache: Cache,
+    allow_model_code: bool,
+    tell: Callable[[str], None],
+) -> tuple[Path, Agreement, int]:
+    """The outcome of a model's trial, from the cache or made now: folder, agreement, frames it is of."""
     key = converted.key(precision, key_of(paths), video_key(video))
 
     def make(folder: Path) -> None:
@@ -177,14 +204,7 @@ def vet(
 
     folder = cache.entry(key, make)
     verdict = json.loads((folder / _VERDICT).read_text())
-    found = Agreement(**verdict["agreement"])
-    if not found.is_close:
-        name = " + ".join(path.name for path in paths)
-        raise ModelError(
-            f"{name} is not served at {precision}: {why_not(found)}, on {verdict['frames']} frames of "
-            f"{video.name}. Start with --precision exact; `python -m inference doctor` shows what each costs."
-        )
-    return folder
+    return folder, Agreement(**verdict["agreement"]), verdict["frames"]
 
 
 def why_not(found: Agreement) -> str:
