@@ -41,6 +41,7 @@ from inference.messages import (
     RunStarted,
     RunStatus,
     Sent,
+    SourceStatus,
 )
 from inference.metrics import Metrics
 from inference.pool import Model, Pool
@@ -157,13 +158,14 @@ class Pipeline:
             self._tell_producer(
                 OpenRun(
                     run.id,
-                    str(request.video),
+                    request.video.name if request.live else str(request.video),
                     keys[0],
                     keys[1] if request.compare else None,
                     request.start,
                     request.stop,
                     request.image_width,
                     request.options,
+                    request.live,
                 )
             )
             self._look_at_models(run)
@@ -244,7 +246,6 @@ class Pipeline:
             return
         for item in run.ordering.push(result.frame, result):
             self.metrics.frame(item)
-            run.frames += isinstance(item, Result)
             run.put(item)
         self._finish_if_complete(run)
 
@@ -293,6 +294,9 @@ class Pipeline:
                 if run in self._runs:
                     self._runs[run].video = news
                     self._begin(self._runs[run])
+            case SourceStatus(run, state, message):
+                if run in self._runs:
+                    self._runs[run].put(RunStatus(state, message))
             case EndOfStream(run):
                 if run in self._runs:
                     self._hear_end(self._runs[run], news)
@@ -321,6 +325,7 @@ class Pipeline:
                 request.options,
                 compare_names=request.compare.names if request.compare else (),
                 compare=infos[1] if request.compare else None,
+                live=request.live,
             )
         )
         self._tell_producer(BeginRun(run.id))

@@ -1,20 +1,24 @@
 """One run: what was asked for, and what its viewer takes of it, event by event.
 
-The pipeline fills a run, a viewer empties it; `watching.Watch` adds what a viewer sees beyond that.
+The pipeline fills a run, a viewer empties it; `watching.Watch` adds what a viewer sees beyond that. A run of
+a file keeps every event for its viewer. A run of a live source keeps one frame, the newest.
 """
 
 from __future__ import annotations
 
 import queue
+import threading
 import uuid
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from inference.catalog import ModelFile
-from inference.messages import Failed, Opened, PoseOptions, Result, RunEvent
+from inference.messages import Failed, Opened, PoseOptions, Result, RunEvent, RunStatus
 from inference.ordering import Ordering
+from inference.settings import Source
 
 if TYPE_CHECKING:
     from inference.pipeline import Pipeline
@@ -23,15 +27,73 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a viewer asks for: frames `start` to, not including, `stop` of a video, for one model or two."""
+    """What a viewer asks for: frames `start` to, not including, `stop` of a video, for one model or two.
 
-    video: Path
+    A live source's frames are numbered from `start` in the order in which they are predicted.
+    """
+
+    video: Path | Source
     model: ModelFile
     start: int = 0
     stop: int | None = None
     image_width: int | None = None
     options: PoseOptions = field(default_factory=PoseOptions)
     compare: ModelFile | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the video is a live source."""
+        return isinstance(self.video, Source)
+
+
+class Events(Protocol):
+    """What waits for a viewer."""
+
+    def put(self, event: RunEvent) -> None:
+        """Add an event."""
+
+    def get(self, *, timeout: float) -> RunEvent:
+        """Take the next event; queue.Empty if there is none within `timeout` s."""
+
+
+class NewestEvents:
+    """What waits for the viewer of a live source: a frame only as long as there is no newer one.
+
+    Other events stay, the newest `MOST` of those that say how things are, however long nobody looks.
+    """
+
+    MOST = 64
+
+    def __init__(self) -> None:
+        self.replaced = 0
+        """Frames that gave way to a newer one."""
+        self._waiting: deque[RunEvent] = deque()
+        self._changed = threading.Condition()
+
+    def put(self, event: RunEvent) -> None:
+        """Add an event."""
+        with self._changed:
+            if isinstance(event, Result):
+                self.replaced += self._drop_oldest(Result, 1)
+            elif isinstance(event, Failed | RunStatus):
+                self._drop_oldest((Failed, RunStatus), self.MOST)
+            self._waiting.append(event)
+            self._changed.notify()
+
+    def _drop_oldest(self, kind: type | tuple[type, ...], most: int) -> bool:
+        """Make room for one more event of a kind, of which `most` may wait."""
+        held = [event for event in self._waiting if isinstance(event, kind)]
+        if len(held) < most:
+            return False
+        self._waiting = deque(event for event in self._waiting if event is not held[0])
+        return True
+
+    def get(self, *, timeout: float) -> RunEvent:
+        """Take the next event; queue.Empty if there is none within `timeout` s."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._waiting, timeout):
+                raise queue.Empty
+            return self._waiting.popleft()
 
 
 class Run:
@@ -44,11 +106,14 @@ class Run:
         self.video: Opened | None = None
         self.begun = False
         self.over = False
-        self.ordering: Ordering[Result | Failed] = Ordering(request.start)
-        self.frames = 0
+        # A live frame that is overdue is not worth waiting for: it has been passed by one of each worker.
+        patience = pipeline.settings.n_servers - 1 if request.live else None
+        self.ordering: Ordering[Result | Failed] = Ordering(request.start, patience)
         self.error: str | None = None
         self._pipeline = pipeline
-        self._events: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
+        self._predicted = 0
+        self._newest = NewestEvents() if request.live else None
+        self._events: Events = self._newest or queue.SimpleQueue()
 
     def next(self, timeout: float) -> RunEvent | None:
         """The run's next event, or None if there is none within `timeout` s."""
@@ -58,8 +123,8 @@ class Run:
             return None
 
     def delivered(self, event: RunEvent) -> None:
-        """Say that the viewer has this event: a frame frees its slot in the window."""
-        if isinstance(event, Result | Failed):
+        """Say that the viewer has this event: a frame frees its slot in the window, where there is one."""
+        if isinstance(event, Result | Failed) and not self.request.live:
             self._pipeline.credit(self)
 
     def close(self) -> None:
@@ -68,7 +133,13 @@ class Run:
 
     def put(self, event: RunEvent) -> None:
         """Add an event for the viewer (for the pipeline alone)."""
+        self._predicted += isinstance(event, Result)
         self._events.put(event)
+
+    @property
+    def frames(self) -> int:
+        """Predicted frames that the viewer got or will get."""
+        return self._predicted - (self._newest.replaced if self._newest else 0)
 
     def __enter__(self) -> Run:
         return self

@@ -53,6 +53,18 @@ def default_servers() -> int:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A live source: what clients call it ("camera:0", "stream:yard"), and what opens it.
+
+    `location` is a camera's number or device, or an address that may hold a password: it is for the
+    producer alone, and no text about the source says it.
+    """
+
+    name: str
+    location: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """How the program runs. Ports: None lets the system pick one; sizes in frames unless said."""
 
@@ -66,6 +78,8 @@ class Settings:
     runs: Path = HERE / "runs"
     runs_bytes: int = 2 * 1024**3
     """Bytes that all recorded runs together may take; the oldest are deleted."""
+    sources: tuple[Source, ...] = ()
+    """Live sources; only these can be asked for."""
     upload_bytes: int = 4 * 1024**3
     """Bytes that an uploaded video may have."""
     log_level: str = "warning"

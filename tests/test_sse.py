@@ -79,6 +79,7 @@ START = {
     "threshold": 0.25,
     "tracking": "flow",
     "recorded": True,
+    "live": False,
     "compare": None,
 }
 RUN = m.RunStarted(

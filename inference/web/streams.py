@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 
 from inference.catalog import Catalog
 from inference.errors import TooManyStreams
-from inference.messages import RunDone, RunFailed
+from inference.messages import RunDone, RunFailed, Tracked
 from inference.pipeline import Pipeline
 from inference.query import StreamQuery, parse_query
 from inference.recordings import Recordings
@@ -82,6 +82,9 @@ def _events_of(watch: Watch, heartbeat: float, gone: Callable[[], bool]) -> Iter
             if event is not None:
                 yield event_of(event)
                 watch.delivered(event)
+                if isinstance(event, Tracked) and event.live is not None:
+                    # The server takes this once there is room: only then is the newest frame taken.
+                    yield HEARTBEAT
             elif time.monotonic() - spoke >= heartbeat:
                 yield HEARTBEAT
             else:
