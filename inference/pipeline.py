@@ -246,6 +246,7 @@ class Pipeline:
             return
         for item in run.ordering.push(result.frame, result):
             self.metrics.frame(item)
+            run.frames += isinstance(item, Result)
             run.put(item)
         self._finish_if_complete(run)
 

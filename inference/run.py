@@ -6,8 +6,10 @@ a file keeps every event for its viewer. A run of a live source keeps one frame,
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+import time
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
@@ -23,6 +25,9 @@ from inference.settings import Source
 if TYPE_CHECKING:
     from inference.pipeline import Pipeline
     from inference.pool import Model
+
+LEAST_FRESH = 0.02
+"""Seconds that a live frame may wait for its viewer, however fast it came: a thread has to wake up."""
 
 
 @dataclass(frozen=True)
@@ -57,40 +62,43 @@ class Events(Protocol):
 
 
 class NewestEvents:
-    """What waits for the viewer of a live source: a frame only as long as there is no newer one.
+    """What waits for the viewer of a live source: a frame only as long as it is new.
 
-    Other events stay, the newest `MOST` of those that say how things are, however long nobody looks.
+    It gives way to a newer one; and once it has waited for half as long as it took to get here, the viewer
+    gets the next one instead, which is nearly there. Other events stay, but of those that say how things are
+    no more than the newest `MOST`.
     """
 
     MOST = 64
 
     def __init__(self) -> None:
-        self.replaced = 0
-        """Frames that gave way to a newer one."""
         self._waiting: deque[RunEvent] = deque()
+        self._stale_at = math.inf
         self._changed = threading.Condition()
 
     def put(self, event: RunEvent) -> None:
         """Add an event."""
         with self._changed:
             if isinstance(event, Result):
-                self.replaced += self._drop_oldest(Result, 1)
+                self._make_room(Result, 1)
+                now = time.monotonic()
+                self._stale_at = now + max(LEAST_FRESH, (now - event.decoded_at) / 2)
             elif isinstance(event, Failed | RunStatus):
-                self._drop_oldest((Failed, RunStatus), self.MOST)
+                self._make_room((Failed, RunStatus), self.MOST)
             self._waiting.append(event)
             self._changed.notify()
 
-    def _drop_oldest(self, kind: type | tuple[type, ...], most: int) -> bool:
-        """Make room for one more event of a kind, of which `most` may wait."""
+    def _make_room(self, kind: type | tuple[type, ...], most: int) -> None:
+        """Drop the oldest event of a kind if as many as may wait are there."""
         held = [event for event in self._waiting if isinstance(event, kind)]
-        if len(held) < most:
-            return False
-        self._waiting = deque(event for event in self._waiting if event is not held[0])
-        return True
+        if len(held) >= most:
+            self._waiting = deque(event for event in self._waiting if event is not held[0])
 
     def get(self, *, timeout: float) -> RunEvent:
         """Take the next event; queue.Empty if there is none within `timeout` s."""
         with self._changed:
+            if time.monotonic() >= self._stale_at:
+                self._make_room(Result, 1)
             if not self._changed.wait_for(lambda: self._waiting, timeout):
                 raise queue.Empty
             return self._waiting.popleft()
@@ -109,11 +117,10 @@ class Run:
         # A live frame that is overdue is not worth waiting for: it has been passed by one of each worker.
         patience = pipeline.settings.n_servers - 1 if request.live else None
         self.ordering: Ordering[Result | Failed] = Ordering(request.start, patience)
+        self.frames = 0
         self.error: str | None = None
         self._pipeline = pipeline
-        self._predicted = 0
-        self._newest = NewestEvents() if request.live else None
-        self._events: Events = self._newest or queue.SimpleQueue()
+        self._events: Events = NewestEvents() if request.live else queue.SimpleQueue()
 
     def next(self, timeout: float) -> RunEvent | None:
         """The run's next event, or None if there is none within `timeout` s."""
@@ -133,13 +140,7 @@ class Run:
 
     def put(self, event: RunEvent) -> None:
         """Add an event for the viewer (for the pipeline alone)."""
-        self._predicted += isinstance(event, Result)
         self._events.put(event)
-
-    @property
-    def frames(self) -> int:
-        """Predicted frames that the viewer got or will get."""
-        return self._predicted - (self._newest.replaced if self._newest else 0)
 
     def __enter__(self) -> Run:
         return self

@@ -91,7 +91,7 @@ class Watch:
         self._video_key = video_key(request.video) if isinstance(request.video, Path) else ""
         self._journal: Journal | None = None
         self._next = request.start
-        self._given = 0
+        self._shown = self._failed = 0
         self._waiting: list[ViewerEvent] = []
         if recordings is not None and run_id is not None:
             recordings.check(self._facts(run_id, Opened("", 0, 0, None, None), ModelInfo(()), None))
@@ -107,10 +107,12 @@ class Watch:
             case Result():
                 return self._seen(event)
             case Failed():
-                self._given += 1
+                self._failed += 1
                 self._follower.missed()
                 self._record(FailureRecord(event.frame, event.message))
                 self._next = event.frame + 1
+            case RunDone() if self._request.live:
+                return RunDone(self._shown)
             case RunDone() if self._request.stop is None:
                 self._record(EndRecord(self._next))
             case RunFailed(message):
@@ -209,8 +211,8 @@ class Watch:
         if result.sequence is None:
             return None
         delay = time.monotonic() - result.decoded_at
-        dropped = max(0, result.sequence - self._given)
-        self._given += 1
+        dropped = max(0, result.sequence - self._shown - self._failed)
+        self._shown += 1
         return LiveFrame(round(time.time() - delay, 3), round(delay * 1000, 3), dropped)
 
     def _record(self, record: FrameRecord | FailureRecord | EndRecord) -> None:
