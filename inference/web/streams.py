@@ -20,6 +20,8 @@ from inference.watching import Watch
 
 log = logging.getLogger(__name__)
 
+ROOM = b":\n"
+"""A comment that the server takes once there is room for it: what is taken for the viewer then is new."""
 LOOK = 0.2
 """A silent stream looks this often (s) whether its viewer is still there."""
 
@@ -83,8 +85,7 @@ def _events_of(watch: Watch, heartbeat: float, gone: Callable[[], bool]) -> Iter
                 yield event_of(event)
                 watch.delivered(event)
                 if isinstance(event, Tracked) and event.live is not None:
-                    # The server takes this once there is room: only then is the newest frame taken.
-                    yield HEARTBEAT
+                    yield ROOM
             elif time.monotonic() - spoke >= heartbeat:
                 yield HEARTBEAT
             else:

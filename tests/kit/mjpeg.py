@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import cv2
+import numpy as np
 
 from tests.kit import barcode
 
@@ -21,8 +22,14 @@ BOUNDARY = "frame"
 class MjpegServer:
     """Serves numbered frames at `rate` a second to every client, from `start` to `stop`."""
 
-    def __init__(self, rate: float = 30.0, width: int = 128, height: int = 96) -> None:
+    def __init__(
+        self, rate: float = 30.0, width: int = 128, height: int = 96, *, noise: bool = False
+    ) -> None:
+        """`noise` makes pictures that are large as JPEGs, too."""
         self.rate = rate
+        self._noise = (
+            np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8) if noise else None
+        )
         self.size = {"width": width, "height": height}
         self.clients = 0
         self.opened = 0
@@ -57,11 +64,19 @@ class MjpegServer:
             server.shutdown()
             server.server_close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it is stopped."""
+        return self._server is None
+
     def picture(self) -> bytes:
         """The next frame as a JPEG."""
         with self._lock:
             number = next(self._numbers)
         frame = barcode.draw(number, **self.size, channels=3)
+        if self._noise is not None:
+            below = 2 * self.size["width"] // barcode.BITS
+            frame[below:] = self._noise[below:]
         return cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes()
 
     def count(self, change: int) -> None:
