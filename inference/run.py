@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -71,7 +72,8 @@ class NewestEvents:
 
     MOST = 64
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._waiting: deque[RunEvent] = deque()
         self._stale_at = math.inf
         self._changed = threading.Condition()
@@ -81,7 +83,7 @@ class NewestEvents:
         with self._changed:
             if isinstance(event, Result):
                 self._make_room(Result, 1)
-                now = time.monotonic()
+                now = self._clock()
                 self._stale_at = now + max(LEAST_FRESH, (now - event.decoded_at) / 2)
             elif isinstance(event, Failed | RunStatus):
                 self._make_room((Failed, RunStatus), self.MOST)
@@ -97,7 +99,7 @@ class NewestEvents:
     def get(self, *, timeout: float) -> RunEvent:
         """Take the next event; queue.Empty if there is none within `timeout` s."""
         with self._changed:
-            if time.monotonic() >= self._stale_at:
+            if self._clock() >= self._stale_at:
                 self._make_room(Result, 1)
             if not self._changed.wait_for(lambda: self._waiting, timeout):
                 raise queue.Empty
