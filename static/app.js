@@ -298,9 +298,7 @@ function showState(state, reason) {
 
 /** A live source has no places to go to and no end; it has a delay instead. */
 function showKind() {
-  const live = isLive(video.value)
-  el.transport.classList.toggle('live', live)
-  el.figures.classList.toggle('live', live)
+  document.body.classList.toggle('live', isLive(video.value))
 }
 
 /** A run that had no frame at all: it was to begin past the end. */

@@ -1,4 +1,4 @@
-"""The page on a real network camera: the newest frame at once, no way back, and a camera that goes and comes."""
+"""The page on a real network camera: every frame at once, no way back, and a camera that goes and comes."""
 
 from __future__ import annotations
 
