@@ -99,8 +99,9 @@ def check_newest(frames, bound=BOUND):
     """Live frames are in order, fresh, and whatever was dropped between them is counted."""
     numbers = [number_in(frame) for frame in frames]
     assert [frame["peak_points"][0][0] for frame in frames] == numbers
-    for position, frame in enumerate(frames):
-        assert frame["live"]["dropped"] == numbers[position] - numbers[0] - position
+    dropped = [frame["live"]["dropped"] for frame in frames]
+    for position, number in enumerate(numbers):
+        assert dropped[position] - dropped[0] == number - numbers[0] - position
     indices, captured = ([frame["frame_idx"] for frame in frames], [f["live"]["captured"] for f in frames])
     for values in (numbers, indices, captured):
         assert all(earlier < later for earlier, later in itertools.pairwise(values))
