@@ -73,7 +73,7 @@ STATUS: dict[type, int] = {
 def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     """The Flask app that serves one pipeline."""
     app = Flask(__name__)
-    catalog = Catalog(settings.data, settings.models, settings.kinds)
+    catalog = Catalog(settings.data, settings.models, settings.kinds, settings.sources)
     recordings = Recordings(settings.runs, settings.runs_bytes)
     _add_page(app, settings)
     add_stream(app, catalog, pipeline, recordings, MAX_STREAMS)
@@ -155,7 +155,7 @@ def run(settings: Settings) -> int:
     configure_log(settings.log_level)
     try:
         listener = listen(settings.host, settings.port)
-        catalog = Catalog(settings.data, settings.models, settings.kinds)
+        catalog = Catalog(settings.data, settings.models, settings.kinds, settings.sources)
         first = [catalog.model(DEFAULT_MODEL)] if DEFAULT_MODEL in catalog.model_names() else []
         with Pipeline(settings) as pipeline:
             pipeline.start(first)

@@ -1,4 +1,4 @@
-"""The data and models folders: what is in them, and the safe way from a name to a path.
+"""The data and models folders and the live sources: what there is, and the safe way from a name to it.
 
 A name is only ever compared with what a folder lists; no path is built from it. So no trick of
 dots, slashes, encodings or null bytes leads out. A link that leads out of the data or models folder, at
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.errors import NotFound
-from inference.settings import Kind
+from inference.settings import Kind, Source
 
 VIDEO_SUFFIXES = frozenset(
     (
@@ -52,27 +52,35 @@ class ModelFile:
 
 
 class Catalog:
-    """The videos in `data` and the models in `models`, as they are at each call."""
+    """The videos in `data` and the models in `models`, as they are at each call, and the live sources."""
 
-    def __init__(self, data: Path, models: Path, kinds: tuple[Kind, ...]) -> None:
+    def __init__(
+        self, data: Path, models: Path, kinds: tuple[Kind, ...], sources: tuple[Source, ...] = ()
+    ) -> None:
         self.data = data
         self.models = models
         self._kinds = kinds
+        self._sources = sources
 
     def videos(self) -> list[str]:
-        """Names of the video files, sorted."""
-        return sorted(entry.name for entry in entries(self.data) if _is_video(entry))
+        """Names of the video files, sorted, and then of the live sources."""
+        files = sorted(entry.name for entry in entries(self.data) if _is_video(entry))
+        live = [source.name for source in self._sources]
+        return [name for name in files if name not in live] + live
 
     def model_names(self) -> list[str]:
         """Names of the model files and of the folders that hold a model, sorted."""
         return sorted(entry.name for entry in entries(self.models) if self._kind_of(entry))
 
-    def video(self, name: str) -> Path:
-        """Path of a video; NotFound if none has that name."""
+    def video(self, name: str) -> Path | Source:
+        """Path of a video, or a live source; NotFound if none has that name."""
+        for source in self._sources:
+            if source.name == name:
+                return source
         for entry in entries(self.data):
             if entry.name == name and _is_video(entry):
                 return entry
-        raise NotFound(f"There is no video named {_shown(name)} in the data folder.")
+        raise NotFound(f"There is no video named {_shown(name)} in the data folder, and no such live source.")
 
     def model(self, *names: str) -> ModelFile:
         """A model by its name, or two by theirs, in any order; NotFound if none has it."""

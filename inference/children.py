@@ -41,10 +41,17 @@ def producer_main(connection: Connection, settings: Settings) -> None:
         return
     with outlet:
         pipe.send(Bound(outlet.address))
+        from inference.live import Sources
         from inference.producer import Limits, produce
 
-        limits = Limits(settings.batch_size, settings.batch_wait, settings.window, settings.window_bytes)
-        produce(pipe, outlet, limits)
+        limits = Limits(
+            settings.batch_size,
+            settings.batch_wait,
+            settings.window,
+            settings.window_bytes,
+            settings.batches_per_worker,
+        )
+        produce(pipe, outlet, limits, Sources(settings.sources))
 
 
 def worker_main(connection: Connection, settings: Settings) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from inference import __version__
-from inference.settings import ENGINES, PRECISIONS, Settings
+from inference.settings import ENGINES, PRECISIONS, Settings, Source
 
 DESCRIPTION = "Watch a Keras model's predictions on a video in the browser, as they are computed."
 EPILOG = (
@@ -28,7 +30,12 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         parser.error("--port, -producer_send_port and -consumer_send_port need a port each")
     if problem := engine_error(given):
         parser.error(problem)
-    return Settings(**vars(given))
+    chosen = vars(given)
+    try:
+        chosen["sources"] = _sources(chosen.pop("cameras"), chosen.pop("streams"))
+    except ValueError as error:
+        parser.error(str(error))
+    return Settings(**chosen)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,6 +96,25 @@ def _parser() -> argparse.ArgumentParser:
         default=False,
         help="run code that a model file carries (Lambda layers); only for files that you trust",
     )
+    live = parser.add_argument_group("live sources, each as often as there are some")
+    live.add_argument(
+        "--camera",
+        type=_camera,
+        action="append",
+        dest="cameras",
+        default=[],
+        metavar="N",
+        help="a camera of this machine: its number, or its device (/dev/video2); called camera:N",
+    )
+    live.add_argument(
+        "--stream",
+        type=_stream,
+        action="append",
+        dest="streams",
+        default=[],
+        metavar="[NAME=]URL",
+        help="a stream (rtsp, rtsps, http or https); called stream:NAME, or by its number, stream:0",
+    )
     pipeline = parser.add_argument_group("the pipeline")
     for name, what in (
         (
@@ -147,6 +173,49 @@ def engine_error(given: argparse.Namespace) -> str | None:
     if given.engine == "tensorflow" and given.precision != "exact":
         return f"--precision {given.precision} needs OpenVINO: leave out --engine tensorflow"
     return None
+
+
+def _sources(cameras: list[str], streams: list[tuple[str | None, str]]) -> tuple[Source, ...]:
+    """The live sources by their names; ValueError, with a sentence, if two have the same."""
+    sources = [Source(f"camera:{Path(device).name}", device) for device in cameras]
+    sources += [
+        Source(f"stream:{index if name is None else name}", url) for index, (name, url) in enumerate(streams)
+    ]
+    names = [source.name for source in sources]
+    for source in sources:
+        if names.count(source.name) > 1:
+            raise ValueError(f"two live sources are called {source.name}; name streams by --stream NAME=URL")
+    return tuple(sources)
+
+
+def _camera(text: str) -> str:
+    if re.fullmatch(r"[0-9]{1,4}", text, re.ASCII):
+        return str(int(text))
+    if re.fullmatch(r"/dev/[\w./:-]+", text) and ".." not in text:
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is no camera: a whole number from 0, or a device in /dev")
+
+
+def _stream(text: str) -> tuple[str | None, str]:
+    name, equals, rest = text.partition("=")
+    named = bool(equals) and "://" not in name
+    if named and not re.fullmatch(r"[\w.-]{1,40}", name):
+        raise argparse.ArgumentTypeError("a stream's name has 1 to 40 letters, digits, dots, dashes or _")
+    url = rest if named else text
+    if not _is_address(url):
+        # What was given is not repeated: there may be a password in it.
+        raise argparse.ArgumentTypeError(
+            "only addresses that begin with rtsp://, rtsps://, http:// or https:// and name a host are opened"
+        )
+    return name if named else None, url
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("rtsp", "rtsps", "http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _spellings(name: str) -> list[str]:

@@ -124,7 +124,7 @@ class OpenRun:
 
     Frames `start` up to, not including, `stop` (None: the end). `compare` is a second model for the same
     frames. `image_width` is the width of the JPEG that goes with each prediction, in px (None: the video's
-    own; 0: nobody looks, so there is none).
+    own; 0: nobody looks, so there is none). `live`: it is a live source, and `path` its name.
     """
 
     run: str
@@ -135,6 +135,7 @@ class OpenRun:
     stop: int | None
     image_width: int | None
     options: PoseOptions
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,15 @@ class Opened:
 
 
 @dataclass(frozen=True)
+class SourceStatus:
+    """A run's live source was lost, or is back: one word and a sentence for the viewer."""
+
+    run: str
+    state: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Sent:
     """A batch of these frames went to a worker; nobody knows yet to which."""
 
@@ -235,7 +245,9 @@ class EndOfStream:
 class Batch:
     """Frames of one run for one model, or two; `frames` are their indices, `images` their pixels.
 
-    `decode_ms` is what decoding each took, `decoded_at` when it was done (monotonic clock, s).
+    `decode_ms` is what decoding each took, `decoded_at` when it was done (monotonic clock, s). Of a live
+    source, `decoded_at` is when the frame was captured, and `sequence` counts all frames that the source
+    gave, those that were dropped too, from the run's first, 0.
     """
 
     batch: int
@@ -248,6 +260,7 @@ class Batch:
     decode_ms: tuple[float, ...]
     decoded_at: tuple[float, ...]
     images: tuple[Frame, ...]
+    sequence: tuple[int, ...] | None = None
 
 
 # Worker to collector ------------------------------------------------------------------------------
@@ -257,7 +270,7 @@ class Batch:
 class Result:
     """One frame's prediction, the second model's where there is one, and its picture (empty: none wanted).
 
-    `batch_size` frames are in the batch in all.
+    `batch_size` frames are in the batch in all. `sequence` as in `Batch`; None: the source is a file.
     """
 
     batch: int
@@ -269,6 +282,7 @@ class Result:
     image: bytes
     timing: dict[str, float]
     decoded_at: float
+    sequence: int | None = None
 
 
 @dataclass(frozen=True)
@@ -370,7 +384,8 @@ class RunStarted:
     """The first thing a viewer hears of a run that works.
 
     `model_names` are one, or two that work as one; `compare_names` and `compare` the second model's, if there
-    is one. `tracking` None: nobody is followed. `recorded` says whether the run is written down.
+    is one. `tracking` None: nobody is followed. `recorded` says whether the run is written down, `live`
+    whether the video is a live source.
     """
 
     run: str
@@ -383,17 +398,35 @@ class RunStarted:
     compare_names: tuple[str, ...] = ()
     compare: ModelInfo | None = None
     recorded: bool = False
+    live: bool = False
+
+
+@dataclass(frozen=True)
+class LiveFrame:
+    """When a live source's frame was captured, and what was not seen before it.
+
+    `captured` in s since 1970; `delay_ms` from then to the moment that the viewer was given the frame;
+    `dropped` frames of the source were not shown since the run's first.
+    """
+
+    captured: float
+    delay_ms: float
+    dropped: int
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """One frame as a viewer sees it: with each instance's identity (None: it has none), and its models."""
+    """One frame as a viewer sees it: with each instance's identity (None: it has none), and its models.
+
+    `live` None: the source is a file.
+    """
 
     result: Result
     model: ModelInfo
     tracks: tuple[int | None, ...]
     compare: ModelInfo | None = None
     compare_tracks: tuple[int | None, ...] = ()
+    live: LiveFrame | None = None
 
 
 @dataclass(frozen=True)

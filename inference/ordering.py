@@ -10,11 +10,13 @@ Item = TypeVar("Item")
 class Ordering(Generic[Item]):
     """Puts the frames `start`, `start` + 1, ... back into order and drops duplicates.
 
-    Memory is bounded by whoever sends: nothing beyond the run's window is ever in flight.
+    Memory is bounded by whoever sends, since nothing beyond the run's window is ever in flight; or by
+    `patience`: once so many frames came before one, it is not waited for any longer and dropped if it comes.
     """
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, patience: int | None = None) -> None:
         self.next = start
+        self._patience = patience
         self.end: int | None = None
         self._early: dict[int, Item] = {}
 
@@ -23,6 +25,8 @@ class Ordering(Generic[Item]):
         if index < self.next or index in self._early:
             return []
         self._early[index] = item
+        if self._patience is not None and len(self._early) > self._patience:
+            self.next = min(self._early)
         ready = []
         while self.next in self._early:
             ready.append(self._early.pop(self.next))

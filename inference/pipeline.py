@@ -43,11 +43,12 @@ from inference.messages import (
     RunStarted,
     RunStatus,
     Sent,
+    SourceStatus,
 )
 from inference.metrics import Metrics
 from inference.pool import Model, Pool
 from inference.run import Run, RunRequest
-from inference.settings import Settings
+from inference.settings import Settings, Source
 
 log = logging.getLogger(__name__)
 
@@ -160,20 +161,22 @@ class Pipeline:
             self._tell_producer(
                 OpenRun(
                     run.id,
-                    str(request.video),
+                    request.video.name if request.live else str(request.video),
                     keys[0],
                     keys[1] if request.compare else None,
                     request.start,
                     request.stop,
                     request.image_width,
                     request.options,
+                    request.live,
                 )
             )
             self._look_at_models(run)
         return run
 
-    def _tried_on(self, video: Path, file: ModelFile) -> ModelFile:
-        if self.settings.precision == "exact":
+    def _tried_on(self, video: Path | Source, file: ModelFile) -> ModelFile:
+        """The model as it is computed on a video: exactly, unless it can be tried on that before."""
+        if self.settings.precision == "exact" or isinstance(video, Source):
             return file
         return dataclasses.replace(file, video=video, video_key=video_key(video))
 
@@ -301,6 +304,9 @@ class Pipeline:
                 if run in self._runs:
                     self._runs[run].video = news
                     self._begin(self._runs[run])
+            case SourceStatus(run, state, message):
+                if run in self._runs:
+                    self._runs[run].put(RunStatus(state, message))
             case EndOfStream(run):
                 if run in self._runs:
                     self._hear_end(self._runs[run], news)
@@ -329,6 +335,7 @@ class Pipeline:
                 request.options,
                 compare_names=request.compare.names if request.compare else (),
                 compare=infos[1] if request.compare else None,
+                live=request.live,
             )
         )
         self._tell_producer(BeginRun(run.id))

@@ -1,9 +1,13 @@
 """The frame producer: decodes the runs' videos and deals batches of frames to the workers.
 
-One thread per run decodes, one takes orders, and the main thread does everything else: it alone
-owns the books and the sockets. Forward only; two credits bound what is under way: a run's window
-(given back when its viewer took a frame) and the workers' capacity (given back when a batch's
-results are in). A batch's frames are kept until then, so that they can be sent again.
+One thread per run decodes a file, one per live source grabs, one takes orders, and the main thread does
+everything else: it alone owns the books and the sockets. Forward only; two credits bound what is under
+way: a run's window (given back when its viewer took a frame) and the workers' capacity (given back when
+a batch's results are in). A batch's frames are kept until then, so that they can be sent again.
+
+A run of a live source has no window: its frame is taken, the newest there is, when it can be sent at once.
+While there is such a run, nothing waits at a worker: every batch, a file's too, has one frame, and no more
+are under way than there are workers.
 """
 
 from __future__ import annotations
@@ -13,11 +17,13 @@ import queue
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from inference.errors import VideoError
+from inference.live import Feed, Fresh, Sources
 from inference.messages import (
     Batch,
     BeginRun,
@@ -32,10 +38,14 @@ from inference.messages import (
     Quit,
     Resend,
     Sent,
+    SourceStatus,
 )
 from inference.video import Video
 
 log = logging.getLogger(__name__)
+
+CLOSING = 0.3
+"""Seconds that live sources have, at the program's end, to be let go of in good order."""
 
 
 class Orders(Protocol):
@@ -57,12 +67,16 @@ class Outlet(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """How much may be under way: frames in a batch, s to wait for it to fill, frames and bytes of a run."""
+    """How much may be under way: frames in a batch, s to wait for it to fill, frames and bytes of a run.
+
+    Of the batches that may be at the workers, every worker has `batches_per_worker`.
+    """
 
     batch_size: int
     batch_wait: float
     window: int
     window_bytes: int
+    batches_per_worker: int = 1
 
     def slots(self, frame_bytes: int) -> int:
         """Frames of that size that one run may have between decoder and viewer."""
@@ -71,12 +85,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One frame with its index, when it was decoded (monotonic s) and how long that took (ms)."""
+    """One frame with its index, when it was decoded (monotonic s) and how long that took (ms).
+
+    Of a live source: when it was captured, and its place among all frames that the source gave.
+    """
 
     index: int
     image: Frame
     at: float
     ms: float
+    sequence: int | None = None
 
 
 class Decoder(threading.Thread):
@@ -141,11 +159,33 @@ def _count(start: int) -> Any:
 @dataclass
 class _Run:
     order: OpenRun
-    decoder: Decoder
     begun: bool = False
     ended: bool = False
-    fresh: deque[Decoded] = field(default_factory=deque)
     again: deque[list[Decoded]] = field(default_factory=deque)
+
+    def ripe(self, limits: Limits, now: float) -> bool:
+        """Whether a batch can be made."""
+        return self.begun and bool(self.again)
+
+    def take(self, limits: Limits) -> list[Decoded]:
+        """The next batch's frames; those to be run again first, since the viewer waits for them."""
+        return self.again.popleft()
+
+    def waits_since(self) -> float | None:
+        """When the first frame was decoded that waits for its batch to fill (monotonic s), if one does."""
+        return None
+
+    def credit(self, frames: int) -> None:
+        """The viewer took so many frames."""
+
+    def close(self) -> None:
+        """End whatever gives it frames."""
+
+
+@dataclass
+class _FileRun(_Run):
+    decoder: Decoder = field(kw_only=True)
+    fresh: deque[Decoded] = field(default_factory=deque)
 
     def ripe(self, limits: Limits, now: float) -> bool:
         """Whether a batch can be made: full, or as full as it gets, or waiting long enough."""
@@ -156,10 +196,46 @@ class _Run:
         return bool(self.fresh) and (self.ended or now - self.fresh[0].at >= limits.batch_wait)
 
     def take(self, limits: Limits) -> list[Decoded]:
-        """The next batch's frames; those to be run again first, since the viewer waits for them."""
         if self.again:
-            return self.again.popleft()
+            return super().take(limits)
         return [self.fresh.popleft() for _ in range(min(limits.batch_size, len(self.fresh)))]
+
+    def waits_since(self) -> float | None:
+        return self.fresh[0].at if self.begun and self.fresh else None
+
+    def credit(self, frames: int) -> None:
+        for _ in range(frames):
+            self.decoder.slots.release()
+
+    def close(self) -> None:
+        self.decoder.close()
+
+
+@dataclass
+class _LiveRun(_Run):
+    """Its frames are numbered as they are taken, and taken one at a time."""
+
+    feed: Feed = field(kw_only=True)
+    leave: Callable[[], None] = field(kw_only=True)
+    next: int = field(kw_only=True)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run has all frames that were asked for."""
+        return self.order.stop is not None and self.next >= self.order.stop
+
+    def ripe(self, limits: Limits, now: float) -> bool:
+        return self.begun and (bool(self.again) or (self.feed.fresh and not self.complete))
+
+    def take(self, limits: Limits) -> list[Decoded]:
+        if self.again:
+            return super().take(limits)
+        frame = self.feed.take()
+        self.next += 1
+        return [Decoded(self.next - 1, frame.image, frame.at, frame.ms, frame.sequence)]
+
+    def close(self) -> None:
+        self.leave()
 
 
 @dataclass(frozen=True)
@@ -171,10 +247,12 @@ class _UnderWay:
 class Producer:
     """The books of the producer: runs in turn, batches under way, credit."""
 
-    def __init__(self, orders: Orders, outlet: Outlet, limits: Limits) -> None:
+    def __init__(self, orders: Orders, outlet: Outlet, limits: Limits, sources: Sources) -> None:
         self._orders = orders
         self._outlet = outlet
-        self._limits = limits
+        self._full_limits = limits
+        self._live_limits = replace(limits, batch_size=1)
+        self._sources = sources
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._runs: dict[str, _Run] = {}
         self._under_way: dict[int, _UnderWay] = {}
@@ -190,7 +268,8 @@ class Producer:
             while self._send_one():
                 self._handle_all(0)
         for run in self._runs.values():
-            run.decoder.close()
+            run.close()
+        self._sources.wait(CLOSING)
 
     def _take_orders(self) -> None:
         try:
@@ -199,10 +278,25 @@ class Producer:
         except (EOFError, OSError):
             self._inbox.put(Quit())
 
+    @property
+    def _live(self) -> bool:
+        return any(run.begun and isinstance(run, _LiveRun) for run in self._runs.values())
+
+    @property
+    def _limits(self) -> Limits:
+        return self._live_limits if self._live else self._full_limits
+
+    @property
+    def _room(self) -> int:
+        """How many batches more may be sent."""
+        most = self._capacity // self._limits.batches_per_worker if self._live else self._capacity
+        return most - len(self._under_way)
+
     def _patience(self) -> float | None:
         """How long nothing can be done unless something comes in (s; None: for ever)."""
-        waiting = [run.fresh[0].at for run in self._runs.values() if run.begun and run.fresh]
-        if not waiting or len(self._under_way) >= self._capacity:
+        since = [run.waits_since() for run in self._runs.values()]
+        waiting = [at for at in since if at is not None]
+        if not waiting or self._room <= 0:
             return None
         return max(0.0, min(waiting) + self._limits.batch_wait - time.monotonic())
 
@@ -216,37 +310,57 @@ class Producer:
 
     def _handle(self, item: Any) -> None:
         match item:
-            case (str(run), Decoded() as frame):
-                if run in self._runs:
-                    self._runs[run].fresh.append(frame)
-            case Credit(run, frames):
-                if run in self._runs:
-                    for _ in range(frames):
-                        self._runs[run].decoder.slots.release()
+            case (str(name), Decoded() as frame):
+                if isinstance(run := self._runs.get(name), _FileRun):
+                    run.fresh.append(frame)
+            case Fresh():
+                pass  # it has woken the loop, which looks for itself
+            case Credit(name, frames):
+                if name in self._runs:
+                    self._runs[name].credit(frames)
             case Finished(batch):
                 self._under_way.pop(batch, None)
             case Capacity(batches):
                 self._capacity = batches
-            case Opened():
+            case Opened(name):
                 self._orders.send(item)
-            case EndOfStream(run):
-                if run in self._runs:
-                    self._runs[run].ended = True
+                self._end_if_complete(name)
+            case SourceStatus():
                 self._orders.send(item)
-            case OpenRun(run):
-                decoder = Decoder(item, self._limits, self._inbox)
-                self._runs[run] = _Run(item, decoder)
-                decoder.start()
-            case BeginRun(run):
-                if run in self._runs:
-                    self._runs[run].begun = True
-            case CloseRun(run):
-                if run in self._runs:
-                    self._runs.pop(run).decoder.close()
+            case EndOfStream(name):
+                if name in self._runs:
+                    self._runs[name].ended = True
+                self._orders.send(item)
+            case OpenRun(name):
+                self._runs[name] = self._open_live(item) if item.live else self._open_file(item)
+            case BeginRun(name):
+                if name in self._runs:
+                    self._runs[name].begun = True
+            case CloseRun(name):
+                if name in self._runs:
+                    self._runs.pop(name).close()
             case Resend():
                 self._run_again(item)
             case Quit():
                 self._quit = True
+
+    def _open_file(self, order: OpenRun) -> _Run:
+        decoder = Decoder(order, self._full_limits, self._inbox)
+        decoder.start()
+        return _FileRun(order, decoder=decoder)
+
+    def _open_live(self, order: OpenRun) -> _Run:
+        feed = Feed(order.run, self._inbox.put)
+        leave = self._sources.watch(order.path, feed)
+        return _LiveRun(order, feed=feed, leave=leave, next=order.start)
+
+    def _end_if_complete(self, name: str) -> None:
+        """A live run that has all its frames lets go of the source."""
+        run = self._runs.get(name)
+        if isinstance(run, _LiveRun) and run.complete and not run.ended:
+            run.ended = True
+            run.close()
+            self._orders.send(EndOfStream(name, run.next))
 
     def _run_again(self, order: Resend) -> None:
         lost = self._under_way.pop(order.batch, None)
@@ -261,15 +375,15 @@ class Producer:
 
     def _send_one(self) -> bool:
         """Send one batch of the run whose turn it is; False if there is nothing to send or no room."""
-        if self._quit or len(self._under_way) >= self._capacity:
+        if self._quit or self._room <= 0:
             return False
-        now = time.monotonic()
-        name = next((name for name, run in self._runs.items() if run.ripe(self._limits, now)), None)
+        now, limits = time.monotonic(), self._limits
+        name = next((name for name, run in self._runs.items() if run.ripe(limits, now)), None)
         if name is None:
             return False
         run = self._runs.pop(name)
         self._runs[name] = run  # last in line now: one batch each, in turn
-        frames = run.take(self._limits)
+        frames = run.take(limits)
         batch, self._next_batch = self._next_batch, self._next_batch + 1
         self._under_way[batch] = _UnderWay(name, frames)
         self._orders.send(Sent(batch, name, tuple(frame.index for frame in frames)))
@@ -280,6 +394,7 @@ class Producer:
             if not self._wanted(batch, name):
                 self._under_way.pop(batch, None)
                 return False
+        self._end_if_complete(name)
         return True
 
     def _wanted(self, batch: int, run: str) -> bool:
@@ -298,9 +413,10 @@ def _batch(batch: int, order: OpenRun, frames: list[Decoded]) -> Batch:
         decode_ms=tuple(frame.ms for frame in frames),
         decoded_at=tuple(frame.at for frame in frames),
         images=tuple(frame.image for frame in frames),
+        sequence=tuple(frame.sequence or 0 for frame in frames) if order.live else None,
     )
 
 
-def produce(orders: Orders, outlet: Outlet, limits: Limits) -> None:
+def produce(orders: Orders, outlet: Outlet, limits: Limits, sources: Sources) -> None:
     """Be the producer until told to quit."""
-    Producer(orders, outlet, limits).loop()
+    Producer(orders, outlet, limits, sources).loop()

@@ -1,37 +1,109 @@
 """One run: what was asked for, and what its viewer takes of it, event by event.
 
-The pipeline fills a run, a viewer empties it; `watching.Watch` adds what a viewer sees beyond that.
+The pipeline fills a run, a viewer empties it; `watching.Watch` adds what a viewer sees beyond that. A run of
+a file keeps every event for its viewer. A run of a live source keeps one frame, the newest.
 """
 
 from __future__ import annotations
 
+import math
 import queue
+import threading
+import time
 import uuid
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from inference.catalog import ModelFile
-from inference.messages import Failed, Opened, PoseOptions, Result, RunEvent
+from inference.messages import Failed, Opened, PoseOptions, Result, RunEvent, RunStatus
 from inference.ordering import Ordering
+from inference.settings import Source
 
 if TYPE_CHECKING:
     from inference.pipeline import Pipeline
     from inference.pool import Model
 
+LEAST_FRESH = 0.02
+"""Seconds that a live frame may wait for its viewer, however fast it came: a thread has to wake up."""
+
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a viewer asks for: frames `start` to, not including, `stop` of a video, for one model or two."""
+    """What a viewer asks for: frames `start` to, not including, `stop` of a video, for one model or two.
 
-    video: Path
+    A live source's frames are numbered from `start` in the order in which they are predicted.
+    """
+
+    video: Path | Source
     model: ModelFile
     start: int = 0
     stop: int | None = None
     image_width: int | None = None
     options: PoseOptions = field(default_factory=PoseOptions)
     compare: ModelFile | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the video is a live source."""
+        return isinstance(self.video, Source)
+
+
+class Events(Protocol):
+    """What waits for a viewer."""
+
+    def put(self, event: RunEvent) -> None:
+        """Add an event."""
+
+    def get(self, *, timeout: float) -> RunEvent:
+        """Take the next event; queue.Empty if there is none within `timeout` s."""
+
+
+class NewestEvents:
+    """What waits for the viewer of a live source: a frame only as long as it is new.
+
+    It gives way to a newer one; and once it has waited for half as long as it took to get here, the viewer
+    gets the next one instead, which is nearly there. Other events stay, but of those that say how things are
+    no more than the newest `MOST`.
+    """
+
+    MOST = 64
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._waiting: deque[RunEvent] = deque()
+        self._stale_at = math.inf
+        self._changed = threading.Condition()
+
+    def put(self, event: RunEvent) -> None:
+        """Add an event."""
+        with self._changed:
+            if isinstance(event, Result):
+                self._make_room(Result, 1)
+                now = self._clock()
+                self._stale_at = now + max(LEAST_FRESH, (now - event.decoded_at) / 2)
+            elif isinstance(event, Failed | RunStatus):
+                self._make_room((Failed, RunStatus), self.MOST)
+            self._waiting.append(event)
+            self._changed.notify()
+
+    def _make_room(self, kind: type | tuple[type, ...], most: int) -> None:
+        """Drop the oldest event of a kind if as many as may wait are there."""
+        held = [event for event in self._waiting if isinstance(event, kind)]
+        if len(held) >= most:
+            self._waiting = deque(event for event in self._waiting if event is not held[0])
+
+    def get(self, *, timeout: float) -> RunEvent:
+        """Take the next event; queue.Empty if there is none within `timeout` s."""
+        with self._changed:
+            if self._clock() >= self._stale_at:
+                self._make_room(Result, 1)
+            if not self._changed.wait_for(lambda: self._waiting, timeout):
+                raise queue.Empty
+            return self._waiting.popleft()
 
 
 class Run:
@@ -44,11 +116,13 @@ class Run:
         self.video: Opened | None = None
         self.begun = False
         self.over = False
-        self.ordering: Ordering[Result | Failed] = Ordering(request.start)
+        # A live frame that is overdue is not worth waiting for: it has been passed by one of each worker.
+        patience = pipeline.settings.n_servers - 1 if request.live else None
+        self.ordering: Ordering[Result | Failed] = Ordering(request.start, patience)
         self.frames = 0
         self.error: str | None = None
         self._pipeline = pipeline
-        self._events: queue.SimpleQueue[RunEvent] = queue.SimpleQueue()
+        self._events: Events = NewestEvents() if request.live else queue.SimpleQueue()
 
     def next(self, timeout: float) -> RunEvent | None:
         """The run's next event, or None if there is none within `timeout` s."""
@@ -58,8 +132,8 @@ class Run:
             return None
 
     def delivered(self, event: RunEvent) -> None:
-        """Say that the viewer has this event: a frame frees its slot in the window."""
-        if isinstance(event, Result | Failed):
+        """Say that the viewer has this event: a frame frees its slot in the window, where there is one."""
+        if isinstance(event, Result | Failed) and not self.request.live:
             self._pipeline.credit(self)
 
     def close(self) -> None:

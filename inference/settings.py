@@ -60,6 +60,18 @@ def default_servers() -> int:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A live source: what clients call it ("camera:0", "stream:yard"), and what opens it.
+
+    `location` is a camera's number or device, or an address that may hold a password: it is for the
+    producer alone, and no text about the source says it.
+    """
+
+    name: str
+    location: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """How the program runs. Ports: None lets the system pick one; sizes in frames unless said."""
 
@@ -76,6 +88,8 @@ class Settings:
     cache: Path = HERE / "cache"
     """What is made of models to run them faster, so that it is made once."""
     cache_bytes: int = 2 * 1024**3
+    sources: tuple[Source, ...] = ()
+    """Cameras and network streams; no other can be asked for."""
     upload_bytes: int = 4 * 1024**3
     """Bytes that an uploaded video may have."""
     log_level: str = "warning"

@@ -69,6 +69,7 @@ def _start(event: RunStarted) -> dict[str, Any]:
         "threshold": event.options.threshold,
         "tracking": event.tracking.candidates if event.tracking else None,
         "recorded": event.recorded,
+        "live": event.live,
         "compare": _model(event.compare_names, event.compare) if event.compare else None,
     }
 
@@ -88,6 +89,8 @@ def _message(event: Tracked) -> dict[str, Any]:
     if result.compare is not None and event.compare is not None:
         message["compare"] = _pose(result.compare, event.compare, event.compare_tracks)
     message["timing"] = result.timing
+    if event.live is not None:
+        message["live"] = vars(event.live)
     return message
 
 

@@ -1,13 +1,15 @@
 """Videos: the only place that decodes them.
 
 Frames come as (height, width, channels) uint8, gray with one channel or RGB with three, numbered
-from 0. A video whose first frame has equal first and last channels is gray.
+from 0. A video whose first frame has equal first and last channels is gray; a live source, whose first
+frames may be black, always has colour.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +28,9 @@ from inference.messages import Frame
 
 SEEKABLE = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))
 """Containers with an index, in which OpenCV finds the very frame; in others it was seen to be frames off."""
+
+LIVE_PATIENCE = 5.0
+"""Seconds without a frame after which a stream counts as lost, and that opening one may take."""
 
 _Raw = npt.NDArray[Any]
 
@@ -125,6 +130,72 @@ class Video:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class LiveVideo:
+    """An open camera or network stream. Raises VideoError if it cannot be opened.
+
+    `location` is a camera's number or device, or an address, as `settings.Source` has it. Whatever a source
+    does, opening it and each `grab` end within `LIVE_PATIENCE`, but for what a camera's driver takes.
+    """
+
+    def __init__(self, location: str) -> None:
+        self._capture = _open_stream(location) if "://" in location else _open_camera(location)
+        if not self._capture.isOpened():
+            raise VideoError("The source cannot be opened.")
+
+    def grab(self) -> bool:
+        """Wait for the next frame; False if the source is lost."""
+        return self._capture.grab()
+
+    def retrieve(self) -> Frame | None:
+        """The frame that was grabbed last, blue, green, red; None if it cannot be decoded."""
+        return _as_bgr(self._capture.retrieve()[1])
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._capture.release()
+
+
+def _open_stream(address: str) -> cv2.VideoCapture:
+    patience = round(LIVE_PATIENCE * 1000)
+    return cv2.VideoCapture(
+        address,
+        cv2.CAP_FFMPEG,
+        [
+            *(cv2.CAP_PROP_N_THREADS, 1),
+            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, patience),
+            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, patience),
+        ],
+    )
+
+
+def _open_camera(device: str) -> cv2.VideoCapture:
+    backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+    capture = cv2.VideoCapture(int(device) if device.isdecimal() else device, backend)
+    # A driver keeps several frames, and hands out the oldest first.
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    return capture
+
+
+def _as_bgr(picture: _Raw | None) -> Frame | None:
+    if picture is None or picture.dtype != np.uint8 or picture.size == 0:
+        return None
+    if picture.ndim == 2 or picture.shape[2] == 1:
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+    return picture
+
+
+def fitted(picture: Frame, width: int, height: int) -> Frame:
+    """A picture of `LiveVideo` as RGB of that size in px: scaled if need be, black to the right and below."""
+    rows, columns = picture.shape[:2]
+    if (columns, rows) != (width, height):
+        scale = min(width / columns, height / rows)
+        inner = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+        canvas = np.zeros((height, width, 3), np.uint8)
+        canvas[: inner[1], : inner[0]] = cv2.resize(picture, inner, interpolation=cv2.INTER_AREA)
+        picture = canvas
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _positive(value: float) -> float | None:

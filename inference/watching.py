@@ -11,6 +11,7 @@ import logging
 import platform
 import time
 from importlib import metadata
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from inference.messages import (
     Failed,
     FailureRecord,
     FrameRecord,
+    LiveFrame,
     ModelInfo,
     Opened,
     Result,
@@ -76,17 +78,20 @@ class Watch:
     ) -> None:
         """Say what is wanted; entering the `with` begins it. `track` None: follow where several may be.
 
-        JournalError if a run of that id was recorded of something else.
+        A live source is not recorded. JournalError if a run of that id was recorded of something else.
         """
+        if request.live:
+            recordings = run_id = None
         self._pipeline = pipeline
         self._request = request
         self._recordings = recordings
         self._tracking, self._track = tracking or TrackingOptions(), track
         self._run_id = run_id
         self._created = time.time()
-        self._video_key = video_key(request.video)
+        self._video_key = video_key(request.video) if isinstance(request.video, Path) else ""
         self._journal: Journal | None = None
         self._next = request.start
+        self._shown = self._failed = 0
         self._waiting: list[ViewerEvent] = []
         if recordings is not None and run_id is not None:
             recordings.check(self._facts(run_id, Opened("", 0, 0, None, None), ModelInfo(()), None))
@@ -102,9 +107,12 @@ class Watch:
             case Result():
                 return self._seen(event)
             case Failed():
+                self._failed += 1
                 self._follower.missed()
                 self._record(FailureRecord(event.frame, event.message))
                 self._next = event.frame + 1
+            case RunDone() if self._request.live:
+                return RunDone(self._shown)
             case RunDone() if self._request.stop is None:
                 self._record(EndRecord(self._next))
             case RunFailed(message):
@@ -197,7 +205,15 @@ class Watch:
         second: tuple[int | None, ...] = ()
         if self._second is not None and result.compare is not None:
             second = self._second.follow(result, result.compare.instances)
-        return Tracked(result, self._info, tracks, self._compare, second)
+        return Tracked(result, self._info, tracks, self._compare, second, self._live(result))
+
+    def _live(self, result: Result) -> LiveFrame | None:
+        if result.sequence is None:
+            return None
+        delay = time.monotonic() - result.decoded_at
+        dropped = max(0, result.sequence - self._shown - self._failed)
+        self._shown += 1
+        return LiveFrame(round(time.time() - delay, 3), round(delay * 1000, 3), dropped)
 
     def _record(self, record: FrameRecord | FailureRecord | EndRecord) -> None:
         if self._journal is None or self._journal.broken or self._recordings is None:

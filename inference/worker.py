@@ -233,6 +233,7 @@ def _result(
         image,
         {stage: round(ms, 3) for stage, ms in timing.items()},
         batch.decoded_at[position],
+        None if batch.sequence is None else batch.sequence[position],
     )
 
 

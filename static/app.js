@@ -19,7 +19,7 @@ import { bestScores } from './pose.js'
 import { clock, figure, Latency, milliseconds, Rate, videoTime } from './readouts.js'
 import { bindRuns } from './runs.js'
 import { ScoreTrack } from './scores.js'
-import { listModels, listVideos, newRunId, predictionsUrl } from './server.js'
+import { isLive, listModels, listVideos, newRunId, predictionsUrl, videoTitle } from './server.js'
 import { Settings } from './settings.js'
 import { bindThemeSwitch } from './switch.js'
 import { bindUpload } from './upload.js'
@@ -61,6 +61,7 @@ let info = null // the current run's start event
 let at = place.frame // the frame that the page is at
 let received = 0
 let failed = 0
+let lag = null // of a live source's last frame: its delay, and how many were dropped
 let since = 0 // when this state began, or the last seek; what arrived before says nothing of the latency
 let placed = 0
 let noticed = 0
@@ -78,7 +79,8 @@ const player = new Player({
 })
 
 const video = chooser({
-  select: el.video, empty: el['no-videos'], list: listVideos, wanted: place.video, onChange: () => choose(0),
+  select: el.video, empty: el['no-videos'], list: listVideos, wanted: place.video, title: videoTitle,
+  onChange: () => choose(0),
 })
 const model = chooser({
   select: el.model, empty: el['no-models'], list: listModels, wanted: place.models[0] || el.model.dataset.default,
@@ -165,7 +167,7 @@ function start() {
   showError('')
   resetFigures()
   runId = newRunId()
-  player.start(runFrom(atEnd ? 0 : at))
+  player.start(runFrom(atEnd || isLive(video.value) ? 0 : at))
 }
 
 /** A run of what is chosen now: every stream of it has one name, under which the server records it. */
@@ -173,7 +175,7 @@ function runFrom(frame) {
   const chosen = {
     video: video.value, ...models(), threshold: threshold(), settings: settings.query, runId,
   }
-  return { frame, url: (from) => predictionsUrl({ ...chosen, frame: from }) }
+  return { frame, url: (from) => predictionsUrl({ ...chosen, frame: from }), live: isLive(chosen.video) }
 }
 
 /**
@@ -218,6 +220,7 @@ function choose(frame) {
 
 /** Frames at hand are shown at once, others once the slider rests. */
 function seek(frame, rest = 0) {
+  if (isLive(video.value)) return
   const last = lastFrame()
   const target = Math.min(Math.max(0, frame), last ?? Infinity)
   clearTimeout(seekTimer)
@@ -252,7 +255,10 @@ function refresh() {
   void el.refresh.offsetWidth // lets the animation begin again
   el.refresh.classList.add('turning')
   const lists = [video, model, second, ...compare]
-  return Promise.all(lists.map((list) => list.refresh())).then(showInvitation)
+  return Promise.all(lists.map((list) => list.refresh())).then(() => {
+    showInvitation()
+    showKind()
+  })
 }
 
 /* ---- what the player says ---- */
@@ -280,13 +286,19 @@ function showState(state, reason) {
     showError(reason)
     workers.lookAgain()
   }
+  showKind()
   if (view.frame !== null && state !== 'starting') showDrawnPlace()
   rate.clear()
   showWaiting()
   slowTick()
   if (state !== 'starting') writeAddress({ now: true })
-  const running = player.run ? `${state === 'playing' ? '▶ ' : ''}${video.value} – ` : ''
+  const running = player.run ? `${state === 'playing' ? '▶ ' : ''}${videoTitle(video.value)} – ` : ''
   document.title = `${running}Interactive model inference`
+}
+
+/** A live source has no places to go to and no end; it has a delay instead. */
+function showKind() {
+  document.body.classList.toggle('live', isLive(video.value))
 }
 
 /** A run that had no frame at all: it was to begin past the end. */
@@ -326,6 +338,7 @@ function countMessage(entry) {
     failed++
     return
   }
+  lag = entry.live ?? null
   if (entry.instances?.length) info.instances = true
   track.add(entry.frame_idx, bestScores(entry, info.nodes.length))
   if (entry.compare) apart.add(entry.frame_idx, [disagreement(entry, info, threshold())])
@@ -356,7 +369,8 @@ function showNotice(text, state = '') {
 
 function draw(message) {
   view.draw(message)
-  if (message.arrived > since) latency.add(message.timing, performance.now() - message.arrived)
+  const timing = message.live ? { ...message.timing, total: message.live.delay_ms } : message.timing
+  if (message.arrived > since) latency.add(timing, performance.now() - message.arrived)
   if (player.state !== 'playing' || performance.now() - placed > PLACE_EVERY) showDrawnPlace()
 }
 
@@ -377,9 +391,9 @@ function showPlace(frame) {
 }
 
 function showInvitation() {
-  const from = at > 0 ? ` from frame ${at}` : ''
+  const from = at > 0 && !isLive(video.value) ? ` from frame ${at}` : ''
   el.lead.textContent = video.value && model.value
-    ? `Press Start to watch ${video.value}${from}.`
+    ? `Press Start to watch ${videoTitle(video.value)}${from}.`
     : 'Choose a video and a model, then press Start.'
 }
 
@@ -414,6 +428,8 @@ function slowTick() {
   const stage = ([name, ms]) => `${name.replaceAll('_', ' ')}\u00a0${ms.toFixed(1)}`
   el.stages.textContent = stages.map(stage).join('\u00a0· ')
   el.skipped.textContent = newest.skipped
+  el.delay.textContent = milliseconds(lag?.delay_ms ?? null)
+  el.dropped.textContent = lag ? `${lag.dropped} frame${lag.dropped === 1 ? '' : 's'}` : '–'
   el.failed.textContent = failed
   el['failed-row'].hidden = !failed
   el['progress-text'].textContent = frames && info ? `${Math.floor(share * 100)} %` : '–'
@@ -431,6 +447,7 @@ function slowTick() {
 
 function resetFigures() {
   received = failed = 0
+  lag = null
   newest.reset()
   rate.clear()
   latency.clear()
@@ -460,7 +477,7 @@ function writeAddress(when) {
   const listed = model.value || place.models.length === 0
   const chosen = listed ? models() : { models: place.models, compare: place.compare }
   const named = { video: video.value || place.video, ...chosen, settings: settings.query }
-  address.write({ ...named, frame: at, threshold: threshold() }, when)
+  address.write({ ...named, frame: isLive(named.video) ? 0 : at, threshold: threshold() }, when)
 }
 
 /**

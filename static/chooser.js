@@ -15,9 +15,12 @@ const AGAIN = 8000 // and while there is something
  * @param {boolean} [parts.insist] whether `wanted` stays chosen even if it is not in the list
  * @param {() => void} parts.onChange the user chose another name
  * @param {string} [parts.none] the text of a first choice that stands for none
+ * @param {(name: string) => string} [parts.title] what a name is shown as
  * @returns {{readonly value: string, refresh: () => Promise<void>}}
  */
-export function chooser({ select, empty = null, list, wanted, insist = wanted !== '', onChange, none }) {
+export function chooser({
+  select, empty = null, list, wanted, insist = wanted !== '', onChange, none, title = (name) => name,
+}) {
   let names = null
   let timer = null
 
@@ -36,7 +39,7 @@ export function chooser({ select, empty = null, list, wanted, insist = wanted !=
     const chosen = names?.length ? select.value : wanted
     names = found
     if (empty) empty.hidden = found.length > 0
-    const options = found.map((name) => new Option(name, name))
+    const options = found.map((name) => new Option(title(name), name))
     const missing = chosen && !found.includes(chosen) && (insist || select.value === chosen)
     if (missing) options.unshift(new Option(`${chosen} (not in the folder)`, chosen))
     if (none !== undefined) options.unshift(new Option(none, ''))

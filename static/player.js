@@ -1,7 +1,8 @@
 /*
  * Which frame comes next, and where from. A frame that is kept is never asked for again: it comes
  * from the history; any other comes from the open stream if that will reach it soon, else from a new
- * stream. Nothing here touches the page.
+ * stream. Of a live source every frame is given as it comes: there is no way back, nor any hurry to slow
+ * down, and a pause closes the stream. Nothing here touches the page.
  */
 
 import { after } from './machine.js'
@@ -14,7 +15,8 @@ const READ_ON = 32
 const TURN = 8
 
 /**
- * @typedef {{frame: number, url: (frame: number) => string}} Run where to begin, and a stream's address
+ * @typedef {{frame: number, url: (frame: number) => string, live: boolean}} Run where to begin, a stream's
+ *   address, and whether it is of a live source
  * @typedef {object} Listener
  * @property {(state: string, reason: string) => void} state the state changed; `reason` is an error's text
  * @property {(info: object) => void} info the run's `start` event
@@ -80,6 +82,7 @@ export class Player {
   pause() {
     const first = this.state === 'starting'
     if (!this.#move('pause')) return
+    if (this.run.live) return this.#halt()
     if (first) this.#wanted = this.cursor + 1 // paused while loading: still show where we are
     this.#go()
   }
@@ -109,7 +112,7 @@ export class Player {
 
   /** Goes on from a frame while playing; else shows it and stays. */
   seek(frame) {
-    if (!this.run) return
+    if (!this.run || this.run.live) return
     const target = Math.max(0, this.end === null ? frame : Math.min(frame, this.end - 1))
     if (this.state === 'playing' || this.state === 'starting') {
       this.cursor = target - 1
@@ -128,13 +131,14 @@ export class Player {
     this.#history.clear()
     this.#close()
     this.run = run
+    if (run.live) return void this.#go()
     if (this.state !== 'idle' && this.state !== 'failed') this.seek(Math.max(0, at))
   }
 
   /** Moves by some frames, and stays there. */
   step(frames) {
     const from = this.position
-    if (!this.run || this.state === 'starting' || from < 0) return
+    if (!this.run || this.run.live || this.state === 'starting' || from < 0) return
     this.#move('pause')
     this.seek(from + frames)
   }
@@ -146,7 +150,7 @@ export class Player {
       while (live()) {
         const single = this.#wanted !== null
         if (!single && this.state !== 'playing' && this.state !== 'starting') return
-        if (!single) {
+        if (!single && !this.run.live) {
           await this.#pacer.turn(this.#history.has(this.cursor + 1))
           if (!live()) return
         }

@@ -17,6 +17,12 @@ async function names(path) {
   return body
 }
 
+/** Whether a name in the list of videos is a live source's: of those only the newest frame counts. */
+export const isLive = (video) => /^(camera|stream):/.test(video)
+
+/** @returns {string} what a video is called in the list */
+export const videoTitle = (video) => (isLive(video) ? `${video.replace(':', ' ')} (live)` : video)
+
 /** @returns {Promise<string[]>} */
 export const listVideos = () => names('get_available_videos')
 

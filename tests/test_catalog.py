@@ -11,7 +11,7 @@ import pytest
 
 from inference.catalog import VIDEO_SUFFIXES, Catalog, signature
 from inference.errors import NotFound
-from inference.settings import KINDS
+from inference.settings import KINDS, Source
 from inference.video import Video
 
 
@@ -55,6 +55,16 @@ def test_models_are_files_and_folders_that_hold_one(catalog):
 def test_what_is_listed_is_found(catalog):
     assert [catalog.video(name).name for name in catalog.videos()] == catalog.videos()
     assert [catalog.model(name).name for name in catalog.model_names()] == catalog.model_names()
+
+
+def test_live_sources_stand_behind_the_files_and_are_found_by_their_names(catalog):
+    sources = (Source("stream:yard", "rtsp://host/1"), Source("camera:0", "0"))
+    with_sources = Catalog(catalog.data, catalog.models, KINDS, sources)
+    assert with_sources.videos() == [*catalog.videos(), "stream:yard", "camera:0"]
+    assert with_sources.video("stream:yard") is sources[0]
+    for name in ("rtsp://host/1", "0", "camera:1", "stream:"):
+        with pytest.raises(NotFound):
+            with_sources.video(name)
 
 
 @pytest.mark.parametrize(

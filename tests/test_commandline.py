@@ -38,6 +38,17 @@ def test_the_three_names_in_every_spelling(dash, joint):
         (["--data", "/no/such/folder"], "--data"),
         (["--log-level", "loud"], "--log-level"),
         (["--typo"], "--typo"),
+        (["--camera", "-1"], "--camera"),
+        (["--camera", "first"], "--camera"),
+        (["--camera", "/etc/passwd"], "--camera"),
+        (["--camera", "/dev/../etc/passwd"], "--camera"),
+        (["--camera", "0", "--camera", "00"], "camera:0"),
+        (["--stream", "file:///etc/passwd"], "--stream"),
+        (["--stream", "/data/a.mp4"], "--stream"),
+        (["--stream", "http://"], "--stream"),
+        (["--stream", "http://host:port/"], "--stream"),
+        (["--stream", "a b=http://host/"], "--stream"),
+        (["--stream", "1=http://host/", "--stream", "http://host/"], "stream:1"),
     ],
 )
 def test_what_makes_no_sense_is_status_2_and_names_the_flag(arguments, named, capsys):
@@ -53,6 +64,33 @@ def test_help_and_version_are_status_0(flag, capsys):
         parse([flag])
     assert caught.value.code == 0
     assert capsys.readouterr().out
+
+
+def test_live_sources_get_names_and_keep_their_order():
+    addresses = [
+        "http://host:8080/a?b=c",
+        "yard=rtsp://me:hush@host/1",
+        "rtsps://host/2",
+        "d.1=https://host/",
+    ]
+    streams = [part for address in addresses for part in ("--stream", address)]
+    settings = parse(["--camera", "1", *streams, "--camera", "/dev/video2", "--camera", "0"])
+    assert [(source.name, source.location) for source in settings.sources] == [
+        *(("camera:1", "1"), ("camera:video2", "/dev/video2"), ("camera:0", "0")),
+        *(("stream:0", "http://host:8080/a?b=c"), ("stream:yard", "rtsp://me:hush@host/1")),
+        *(("stream:2", "rtsps://host/2"), ("stream:d.1", "https://host/")),
+    ]
+    assert "hush" not in repr(settings)
+    assert parse([]).sources == ()
+
+
+@pytest.mark.parametrize(
+    "given", ["ftp://me:hush@host/", "http://me:hush@host:99999/", "a b=http://me:hush@host/"]
+)
+def test_what_is_no_address_is_not_repeated_since_it_may_hold_a_password(given, capsys):
+    with pytest.raises(SystemExit):
+        parse(["--stream", given])
+    assert "hush" not in capsys.readouterr().err
 
 
 def test_given_folders_are_used(tmp_path):

@@ -33,3 +33,19 @@ def test_a_start_past_the_end_is_complete_at_once():
     ordering = Ordering(10)
     ordering.finish(10)
     assert ordering.complete
+
+
+@given(st.permutations(range(30)), st.integers(0, 5))
+def test_with_a_limited_patience_what_is_overdue_is_dropped_and_the_order_stays(arrivals, patience):
+    ordering = Ordering(0, patience)
+    delivered = []
+    for came, index in enumerate(arrivals, start=1):
+        delivered += ordering.push(index, index)
+        assert len([one for one in arrivals[:came] if one >= ordering.next]) <= patience
+    assert delivered == sorted(set(delivered))
+    assert delivered[-1] == 29
+
+
+def test_a_frame_that_is_only_a_little_late_is_waited_for():
+    ordering = Ordering(0, 1)
+    assert [ordering.push(index, index) for index in (1, 0, 3, 4, 2, 5)] == [[], [0, 1], [], [3, 4], [], [5]]

@@ -69,6 +69,14 @@ def test_a_frame_brings_what_was_asked_for_beside_it():
     assert [one["track"] for one in data["compare"]["instances"]] == [0, 1]
 
 
+def test_a_live_frame_says_when_it_was_captured_and_what_was_dropped():
+    result = m.Result(1, 1, "run", 7, PREDICTION, None, b"", {}, 0.0, sequence=40)
+    live = m.LiveFrame(1.7e9, 120.5, 32)
+    _, number, data = parse(event_of(m.Tracked(result, INFO, (None, None), live=live)))
+    assert number == "7"
+    assert data["live"] == {"captured": 1.7e9, "delay_ms": 120.5, "dropped": 32}
+
+
 START = {
     "run_id": "run",
     "video_name": "v.mp4",
@@ -88,6 +96,7 @@ START = {
     "threshold": 0.25,
     "tracking": "flow",
     "recorded": True,
+    "live": False,
     "compare": None,
 }
 RUN = m.RunStarted(

@@ -32,6 +32,8 @@ MESSAGES = [
     m.Credit("r", 3),
     m.Resend(7, (4, 5), alone=True),
     m.Opened("r", 384, 256, 29.97, None),
+    m.OpenRun("r", "camera:0", "m@1", None, 0, None, None, m.PoseOptions(), live=True),
+    m.SourceStatus("r", "reconnecting", "camera:0 was lost."),
     m.EndOfStream("r", 12, "it breaks off"),
     m.Batch(
         1, "r", "m@1", "n@2", m.PoseOptions(), None, (4, 5), (0.5, 1.0), (10.0, 11.0), (GRAY, GRAY[::-1])

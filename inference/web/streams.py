@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 
 from inference.catalog import Catalog
 from inference.errors import TooManyStreams
-from inference.messages import RunDone, RunFailed
+from inference.messages import RunDone, RunFailed, Tracked
 from inference.pipeline import Pipeline
 from inference.query import StreamQuery, parse_query
 from inference.recordings import Recordings
@@ -20,6 +20,8 @@ from inference.watching import Watch
 
 log = logging.getLogger(__name__)
 
+ROOM = b":\n"
+"""A comment that the server takes once there is room for it: what is taken for the viewer then is new."""
 LOOK = 0.2
 """A silent stream looks this often (s) whether its viewer is still there."""
 
@@ -82,6 +84,8 @@ def _events_of(watch: Watch, heartbeat: float, gone: Callable[[], bool]) -> Iter
             if event is not None:
                 yield event_of(event)
                 watch.delivered(event)
+                if isinstance(event, Tracked) and event.live is not None:
+                    yield ROOM
             elif time.monotonic() - spoke >= heartbeat:
                 yield HEARTBEAT
             else:
