@@ -1,15 +1,15 @@
-"""The engine alone, in a process of its own: what the app is measured against.
+"""Engines alone, in a process of their own: what the app is measured against.
 
-`python -m benchmarks.engines naive|bare MODEL VIDEO FRAMES THREADS` reads the video's frames once, then
-makes one measurement for every line on stdin, and prints its frames/s. `naive` is Keras' `model.predict`,
-a frame at a time; `bare` is the app's own engine with nothing around it, with the batch size that it was
-found to do best with. Decoding, preparing and peaks are not counted in either.
+`python -m benchmarks.engines WAY VIDEO FRAMES THREADS MODEL...` prepares everything, then makes one
+measurement for every line on stdin, and prints its frames/s. WAY `naive` is Keras' `model.predict`, a frame
+at a time. Any other is an engine and a precision, such as `openvino,int8`: the app's own engine with
+nothing around it, given the very images that the app gives it for these frames (for a top-down pair, wholes
+and crops). Decoding, preparing and peaks are not counted in any.
 """
 
 from __future__ import annotations
 
 import itertools
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -18,73 +18,85 @@ from typing import Any
 
 import numpy as np
 
-from inference.engines.tensorflow import TensorFlowEngine
+from inference import vetting
+from inference.engines import choice
+from inference.engines.converted import Cache
+from inference.messages import PoseOptions
 from inference.model_files import inspect
-from inference.predictors.pose import PosePredictor
+from inference.settings import Settings
+from inference.vetting import Tried
 from inference.video import Video
 
-BATCHES = (1, 2, 4, 8, 16)
 Images = list[np.ndarray]
-Measure = Callable[[Images], None]
+Measure = Callable[[], None]
+SETTINGS = Settings()
+OPTIONS = PoseOptions(max_instances=2)
 
 
 def main() -> None:
     """Answer every line on stdin with one figure."""
-    way, model, video, count = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
-    threads = int(sys.argv[5])
-    images = _inputs(model, video, count, threads)
-    measure, note = _naive(model, images) if way == "naive" else _bare(model, images, threads)
-    print(note, flush=True)
-    for _ in sys.stdin:
-        print(_rate(measure, images), flush=True)
-
-
-def _inputs(model: Path, video: Path, count: int, threads: int) -> Images:
-    predictor = PosePredictor(model, threads=threads, allow_model_code=False)
-    predictor.setup()
+    way, video, count, threads = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    models = sorted(map(Path, sys.argv[5:]))
     with Video(video) as opened:
-        return [predictor.feed(frame).image for frame in itertools.islice(opened.frames(0, None), count)]
+        frames = list(itertools.islice(opened.frames(0, None), count))
+    if way == "naive":
+        measure = _naive(models[0], frames)
+    else:
+        engine, _, precision = way.partition(",")
+        measure = _bare(engine, precision, models, video, frames, threads)
+    measure()
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        measure()
+        print(len(frames) / (time.perf_counter() - began), flush=True)
 
 
-def _naive(model: Path, images: Images) -> tuple[Measure, str]:
+def _naive(model: Path, frames: Images) -> Measure:
     import keras
     import tf_keras
 
+    tried = Tried([model], choice.open_tensorflow, 2, False)
+    images = [tried.predictor.feed(frame).image[np.newaxis] for frame in frames]
     stored = inspect(model)
     library: Any = tf_keras if "KERAS2" in stored.format.name else keras
     loaded = library.models.load_model(str(stored.path), compile=False)
 
-    def measure(frames: Images) -> None:
-        for frame in frames:
-            loaded.predict(frame[np.newaxis], verbose=0)
+    def measure() -> None:
+        for image in images:
+            loaded.predict(image, verbose=0)
 
-    measure(images[:10])
-    return measure, "model.predict, a frame at a time"
-
-
-def _bare(model: Path, images: Images, threads: int) -> tuple[Measure, str]:
-    stored = inspect(model)
-    engine = TensorFlowEngine(stored, threads=threads, any_size=stored.sleap_config is not None)
-
-    def of(batch: int) -> Measure:
-        def measure(frames: Images) -> None:
-            for first in range(0, len(frames), batch):
-                engine.run(np.stack(frames[first : first + batch]))
-
-        return measure
-
-    trial = images[:48]
-    for batch in BATCHES:
-        of(batch)(trial[:batch])
-    rates = {batch: statistics.median(_rate(of(batch), trial) for _ in range(3)) for batch in BATCHES}
-    best = max(rates, key=lambda batch: rates[batch])
-    return of(best), f"batches of {best}"
+    return measure
 
 
-def _rate(measure: Measure, images: Images) -> float:
-    began = time.perf_counter()
-    measure(images)
-    return len(images) / (time.perf_counter() - began)
+def _bare(
+    engine: str, precision: str, models: list[Path], video: Path, frames: Images, threads: int
+) -> Measure:
+    cache = Cache(SETTINGS.cache, SETTINGS.cache_bytes)
+    open_engine = choice.opener(engine, cache, lambda step: None)
+    if precision != "exact":
+        folder, _, _ = vetting.tried(
+            models, video, precision, cache=cache, allow_model_code=False, tell=lambda step: None
+        )
+        open_engine = vetting.open_calibrated(cache, folder, precision)
+    tried = Tried(models, open_engine, threads, False)
+    engines = list(tried.engines.values())
+    for one in engines:
+        one.images.clear()
+        one.recording = True
+    for start in range(0, len(frames), SETTINGS.batch_size):
+        batch = [tried.predictor.feed(frame) for frame in frames[start : start + SETTINGS.batch_size]]
+        tried.predictor.predict(batch, OPTIONS)
+    work = [(one, one.images) for one in engines]
+    for one in engines:
+        one.recording = False
+
+    def measure() -> None:
+        for one, images in work:
+            for image in images:
+                one.run(image)
+
+    return measure
 
 
 if __name__ == "__main__":

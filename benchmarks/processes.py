@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -18,8 +20,8 @@ from inference.settings import HERE
 class EngineProcess:
     """An engine alone; `rate` makes it measure once."""
 
-    def __init__(self, way: str, model: Path, video: Path, frames: int, threads: int) -> None:
-        arguments = [way, str(model), str(video), str(frames), str(threads)]
+    def __init__(self, way: str, models: Sequence[Path], video: Path, frames: int, threads: int) -> None:
+        arguments = [way, str(video), str(frames), str(threads), *map(str, models)]
         command = [sys.executable, "-m", "benchmarks.engines", *arguments]
         self._way = way
         self._process = subprocess.Popen(
@@ -30,7 +32,7 @@ class EngineProcess:
             text=True,
             cwd=HERE,
         )
-        self.note = self._line()
+        self._line()
 
     def begin(self) -> None:
         """Begin a measurement."""
@@ -61,14 +63,26 @@ class EngineProcess:
 class AppProcess:
     """The app as users start it (or, with `module`, a variant of it), on these folders."""
 
-    def __init__(self, data: Path, models: Path, servers: int, module: str | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        models: Path,
+        servers: int,
+        *more: str,
+        module: str | None = None,
+        environment: Mapping[str, object] | None = None,
+    ) -> None:
         program = ["-m", module] if module else [str(HERE / "app.py")]
         flags = ["--data", str(data), "--models", str(models), "--port", "0", "-n_servers", str(servers)]
         self._runs = tempfile.TemporaryDirectory()
-        flags += ["--runs", self._runs.name]
+        flags += ["--runs", self._runs.name, *more]
         began = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, *program, *flags], stdout=subprocess.PIPE, text=True, cwd=HERE
+            [sys.executable, *program, *flags],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=HERE,
+            env={**os.environ, **{name: str(value) for name, value in (environment or {}).items()}},
         )
         assert self._process.stdout is not None
         self.address = re.findall(r"http://\S+/", self._process.stdout.readline())[0]
@@ -80,8 +94,12 @@ class AppProcess:
 
     def memory(self) -> int:
         """Bytes that all of its processes hold, what they share counted once."""
+        return sum(process.memory_full_info().pss for process in self.family())
+
+    def family(self) -> list[psutil.Process]:
+        """The process and all below it."""
         parent = psutil.Process(self._process.pid)
-        return sum(process.memory_full_info().pss for process in [parent, *parent.children(recursive=True)])
+        return [parent, *parent.children(recursive=True)]
 
     def close(self) -> None:
         """End it as a user would."""

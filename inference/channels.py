@@ -40,7 +40,7 @@ class Sender:
         if not self._socket.poll(int(timeout * 1000), zmq.POLLOUT):
             return False
         try:
-            self._socket.send_multipart(encode(message), flags=zmq.NOBLOCK, copy=False)
+            self._socket.send_multipart(encode(message), flags=zmq.NOBLOCK, copy=True)
         except zmq.Again:
             return False
         return True

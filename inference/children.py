@@ -56,9 +56,13 @@ def producer_main(connection: Connection, settings: Settings) -> None:
 
 def worker_main(connection: Connection, settings: Settings) -> None:
     """Be a worker process: load models as told, connect when told, then predict until told to quit."""
+    import cv2
+
     from inference.worker import Models, follow, listen, work
 
     configure_log(settings.log_level)
+    # the engine has the cores: OpenCV would start a thread for each
+    cv2.setNumThreads(1)
     pipe = Pipe(connection)
     engine = ""
     models = Models(lambda order: _open(order, settings, engine, pipe), pipe)

@@ -180,11 +180,11 @@ class Pipeline:
             return file
         return dataclasses.replace(file, video=video, video_key=video_key(video))
 
-    def credit(self, run: Run) -> None:
-        """A viewer took a frame."""
+    def credit(self, run: Run, frames: int) -> None:
+        """A viewer took so many frames."""
         with self._lock:
             if run.id in self._runs:
-                self._tell_producer(Credit(run.id, 1))
+                self._tell_producer(Credit(run.id, frames))
 
     def close_run(self, run: Run) -> None:
         """A viewer is gone, or has seen the end."""

@@ -131,10 +131,11 @@ class Run:
         except queue.Empty:
             return None
 
-    def delivered(self, event: RunEvent) -> None:
-        """Say that the viewer has this event: a frame frees its slot in the window, where there is one."""
-        if isinstance(event, Result | Failed) and not self.request.live:
-            self._pipeline.credit(self)
+    def delivered(self, *events: RunEvent) -> None:
+        """Say that the viewer has these events: a frame frees its slot in the window, where there is one."""
+        frames = sum(isinstance(event, Result | Failed) for event in events)
+        if frames and not self.request.live:
+            self._pipeline.credit(self, frames)
 
     def close(self) -> None:
         """End the run, whatever it is doing; its frames are forgotten."""

@@ -126,13 +126,9 @@ class Watch:
             return 0
         return len(self._journal.frames) + len(self._journal.failures)
 
-    def delivered(self, event: ViewerEvent) -> None:
-        """Say that the viewer has this event: frees its slot in the window."""
-        match event:
-            case Tracked(result):
-                self._run.delivered(result)
-            case Failed():
-                self._run.delivered(event)
+    def delivered(self, *events: ViewerEvent) -> None:
+        """Say that the viewer has these events: frees the frames' slots in the window."""
+        self._run.delivered(*(event.result if isinstance(event, Tracked) else event for event in events))
 
     def __enter__(self) -> Watch:
         self._run: Run = self._pipeline.run(self._request)

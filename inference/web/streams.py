@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 
 from inference.catalog import Catalog
 from inference.errors import TooManyStreams
-from inference.messages import RunDone, RunFailed, Tracked
+from inference.messages import RunDone, RunFailed, Tracked, ViewerEvent
 from inference.pipeline import Pipeline
 from inference.query import StreamQuery, parse_query
 from inference.recordings import Recordings
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 ROOM = b":\n"
 """A comment that the server takes once there is room for it: what is taken for the viewer then is new."""
+TOGETHER = 8
+"""Events that are there already are written at once, up to so many: each write wakes the server."""
 LOOK = 0.2
 """A silent stream looks this often (s) whether its viewer is still there."""
 
@@ -82,8 +84,10 @@ def _events_of(watch: Watch, heartbeat: float, gone: Callable[[], bool]) -> Iter
             quiet = time.monotonic() - spoke
             event = watch.next(timeout=min(LOOK, max(0.0, heartbeat - quiet)))
             if event is not None:
-                yield event_of(event)
-                watch.delivered(event)
+                events = [event, *_more(watch, event)]
+                yield b"".join(map(event_of, events))
+                watch.delivered(*events)
+                event = events[-1]
                 if isinstance(event, Tracked) and event.live is not None:
                     yield ROOM
             elif time.monotonic() - spoke >= heartbeat:
@@ -93,3 +97,14 @@ def _events_of(watch: Watch, heartbeat: float, gone: Callable[[], bool]) -> Iter
             spoke = time.monotonic()
             if isinstance(event, RunDone | RunFailed):
                 return
+
+
+def _more(watch: Watch, event: ViewerEvent) -> Iterator[ViewerEvent]:
+    """Frames that are there already behind one; of a live source none: each is to be new when it is written."""
+    for _ in range(TOGETHER - 1):
+        if not isinstance(event, Tracked) or event.live is not None:
+            return
+        following = watch.next(timeout=0)
+        if following is None:
+            return
+        yield (event := following)
