@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 10.0)
 """Seconds before each further try to open a lost source; the last one from then on."""
+WAITED = 0.003
+"""Seconds: a frame that takes as long to come was not lying ready."""
+SETTLING = 1.0
+"""Seconds after which frames of a newly opened source are taken in any case."""
 
 
 class Capture(Protocol):
@@ -196,10 +200,18 @@ class Grabber(threading.Thread):
             capture.close()
 
     def _read(self, capture: Capture) -> str | None:
+        opened = at = time.monotonic()
+        settled = False
         while not self._left.is_set():
+            asked = at
             if not capture.grab():
                 return "was lost"
             at = time.monotonic()
+            # What opening had read to find out what is in the stream comes first, at once, and is old.
+            settled = settled or at - asked >= WAITED or at - opened >= SETTLING
+            if not settled:
+                self._number += 1
+                continue
             picture = capture.retrieve()
             if picture is not None:
                 self._number += 1

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from inference.pipeline import Pipeline
     from inference.pool import Model
 
-LEAST_FRESH = 0.02
+LEAST_FRESH = 0.01
 """Seconds that a live frame may wait for its viewer, however fast it came: a thread has to wake up."""
 
 
@@ -65,9 +65,9 @@ class Events(Protocol):
 class NewestEvents:
     """What waits for the viewer of a live source: a frame only as long as it is new.
 
-    It gives way to a newer one; and once it has waited for half as long as it took to get here, the viewer
-    gets the next one instead, which is nearly there. Other events stay, but of those that say how things are
-    no more than the newest `MOST`.
+    It gives way to a newer one; and once it has waited for a quarter of the time that it took to get here,
+    a viewer who comes then gets the next one instead, which is soon there. Other events stay, but of those
+    that say how things are no more than the newest `MOST`.
     """
 
     MOST = 64
@@ -84,7 +84,7 @@ class NewestEvents:
             if isinstance(event, Result):
                 self._make_room(Result, 1)
                 now = self._clock()
-                self._stale_at = now + max(LEAST_FRESH, (now - event.decoded_at) / 2)
+                self._stale_at = now + max(LEAST_FRESH, (now - event.decoded_at) / 4)
             elif isinstance(event, Failed | RunStatus):
                 self._make_room((Failed, RunStatus), self.MOST)
             self._waiting.append(event)

@@ -30,7 +30,9 @@ SEEKABLE = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))
 """Containers with an index, in which OpenCV finds the very frame; in others it was seen to be frames off."""
 
 LIVE_PATIENCE = 5.0
-"""Seconds without a frame after which a stream counts as lost, and that opening one may take."""
+"""Seconds without a frame after which a stream counts as lost."""
+OPEN_PATIENCE = 10.0
+"""Seconds that opening a stream may take: up to 5 of them are spent on finding out what is in it."""
 
 _Raw = npt.NDArray[Any]
 
@@ -135,8 +137,8 @@ class Video:
 class LiveVideo:
     """An open camera or network stream. Raises VideoError if it cannot be opened.
 
-    `location` is a camera's number or device, or an address, as `settings.Source` has it. Whatever a source
-    does, opening it and each `grab` end within `LIVE_PATIENCE`, but for what a camera's driver takes.
+    `location` is a camera's number or device, or an address, as `settings.Source` has it. Whatever a
+    stream does, opening it ends within `OPEN_PATIENCE` and each `grab` within `LIVE_PATIENCE`.
     """
 
     def __init__(self, location: str) -> None:
@@ -158,14 +160,13 @@ class LiveVideo:
 
 
 def _open_stream(address: str) -> cv2.VideoCapture:
-    patience = round(LIVE_PATIENCE * 1000)
     return cv2.VideoCapture(
         address,
         cv2.CAP_FFMPEG,
         [
             *(cv2.CAP_PROP_N_THREADS, 1),
-            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, patience),
-            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, patience),
+            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(OPEN_PATIENCE * 1000)),
+            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(LIVE_PATIENCE * 1000)),
         ],
     )
 

@@ -14,6 +14,7 @@ from inference.messages import Opened, SourceStatus
 from inference.settings import Source
 from tests.kit import barcode
 from tests.kit.cameras import FilePlayer
+from tests.kit.rtsp import RtspServer
 from tests.kit.waiting import wait_until
 
 FRAMES = 200
@@ -156,6 +157,21 @@ def test_pauses_grow_and_begin_anew_once_frames_have_come(player, view):
         back = lost
     assert back == SourceStatus("run", "connected", "camera:0 is back.")
     assert lost.message == "camera:0 was lost. It is opened again in 0.02 s (try 1)."
+
+
+def test_a_real_rtsp_camera_is_read_and_what_was_buffered_while_opening_is_not_shown():
+    with RtspServer() as camera:
+        sources = Sources([Source("stream:0", camera.url)])
+        feed = Feed("run", lambda _: None)
+        leave = sources.watch("stream:0", feed)
+        numbers = []
+        for _ in range(5):
+            wait_until(lambda: feed.fresh, 30)
+            numbers.append(barcode.read(feed.take().image))
+        leave()
+        sources.wait(20)
+    assert all(earlier < later for earlier, later in itertools.pairwise(numbers))
+    assert numbers[0] > 5
 
 
 def test_the_pauses_are_those_that_are_promised():

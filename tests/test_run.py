@@ -15,7 +15,7 @@ NOTHING = m.PosePrediction(np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64),
 
 
 def result(frame, age=100.0):
-    """A frame that was captured so many s ago, and stays new for half as long."""
+    """A frame that was captured so many s ago, and stays new for a quarter as long."""
     return m.Result(1, 1, "run", frame, NOTHING, None, b"", {}, time.monotonic() - age, sequence=frame)
 
 
@@ -56,7 +56,7 @@ def test_a_frame_that_waited_too_long_is_left_for_the_next():
     events = NewestEvents(clock=lambda: now)
     captured_before = {"age": time.monotonic() - 49.0}  # 1 s on that clock
     status = m.RunStatus("a", "b")
-    for waits, expected in ((0.4, [status, 0]), (0.6, [status])):
+    for waits, expected in ((0.2, [status, 0]), (0.3, [status])):
         events.put(status)
         events.put(result(0, **captured_before))
         now += waits

@@ -67,7 +67,10 @@ def site(tmp_path_factory, yard, field):
     with Pipeline(settings) as pipeline:
         pipeline.start([Catalog(folder, folder, KINDS).model(name) for name in MODELS])
         server = web.Server(web.create_app(settings, pipeline), listener)
-        yield Site(web.address_of(listener), folder, pipeline)
+        made = Site(web.address_of(listener), folder, pipeline)
+        wait_until(lambda: pipeline.ready_workers == 2, 60)
+        made.stream(video_name="a.avi", model_name="m.number")  # both have worked once
+        yield made
         pipeline.close()
         server.close()
 
@@ -107,7 +110,8 @@ def check_newest(frames, bound=BOUND):
         assert all(earlier < later for earlier, later in itertools.pairwise(values))
     delays = sorted(frame["live"]["delay_ms"] for frame in frames)
     assert delays[0] > 0
-    assert delays[math.ceil(0.95 * len(delays)) - 1] < bound, delays
+    told = [(frame["frame_idx"], frame["live"]["delay_ms"], frame["timing"]["queue"]) for frame in frames]
+    assert delays[math.ceil(0.95 * len(delays)) - 1] < bound, "\n".join(map(str, told))
 
 
 def test_live_sources_stand_behind_the_files(site):
@@ -136,7 +140,8 @@ def test_with_a_slow_model_the_newest_frames_come_and_the_others_are_counted(sit
     assert began - 5 < frames[0]["live"]["captured"] < time.time()
     assert frames[-1]["live"]["dropped"] > len(frames)
     check_newest(frames)
-    assert httpx.get(f"{site.address}runs").json() == []
+    recorded = httpx.get(f"{site.address}runs").json()
+    assert {run["video_name"] for run in recorded} <= {"a.avi"}
 
 
 def test_a_stream_that_is_taken_up_again_goes_on_with_higher_numbers(site):
@@ -156,6 +161,7 @@ class SlowReader:
         # an answer to HTTP/1.0 comes as it is, in no chunks
         self._connection.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
         self._text = b""
+        self.frames = []
 
     def read(self, size):
         while size > 0:
@@ -163,11 +169,10 @@ class SlowReader:
             assert got
             self._text += got
             size -= len(got)
-
-    def frames(self):
-        blocks = [block for block in self._text.split(b"\n\n")[:-1] if b"\nid: " in b"\n" + block]
-        messages = [json.loads(block.partition(b"data: ")[2]) for block in blocks if b"event:" not in block]
-        return [message for message in messages if "live" in message]
+        *blocks, self._text = self._text.split(b"\n\n")
+        for block in blocks:
+            if b"event:" not in block and b"data: {" in block:
+                self.frames.append(json.loads(block.partition(b"data: ")[2]))
 
     def close(self):
         self._connection.close()
@@ -176,11 +181,11 @@ class SlowReader:
 def test_however_slow_the_viewer_what_is_written_is_new(site):
     viewer = SlowReader(site, video_name="stream:field", model_name="tortoise.slow", start=0)
     predicted = collected(site)
-    while len(viewer.frames()) < 20:
+    while len(viewer.frames) < 20:
         # less than half a message for each frame that is predicted
         predicted = wait_for_more(site, predicted)
         viewer.read(LITTLE)
-    frames = viewer.frames()
+    frames = viewer.frames
     viewer.close()
     assert len(json.dumps(frames[-1])) > 2 * LITTLE
     assert frames[-1]["frame_idx"] > 1.5 * len(frames), "the viewer was not slow"
@@ -200,15 +205,15 @@ def collected(site):
 
 def test_a_file_beside_a_live_stream_is_whole_and_the_live_one_stays_new(site):
     files = []
-    query = {"video_name": "a.avi", "model_name": "tortoise.slow", "stop": 24}
+    query = {"video_name": "a.avi", "model_name": "tortoise.slow", "stop": 28}
     beside = threading.Thread(target=lambda: files.append(site.stream(**query)))
     with watching(site, **SLOWLY) as stream:
         frames = [stream.frame()]
         beside.start()
         while beside.is_alive():
             frames.append(stream.frame())
-    assert [frame["frame_idx"] for frame in frames_of(files[0])] == list(range(24))
-    assert len(frames) >= 10
+    assert [frame["frame_idx"] for frame in frames_of(files[0])] == list(range(28))
+    assert len(frames) >= 20
     check_newest(frames)
 
 
