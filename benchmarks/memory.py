@@ -7,7 +7,6 @@ runs are not counted: they are what is wanted on the disk, and have a limit of t
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
 from pathlib import Path
@@ -72,7 +71,7 @@ def _files(app: AppProcess, temporary: Path) -> int:
     for process in app.family():
         for link in Path(f"/proc/{process.pid}/fd").iterdir():
             try:
-                state = os.stat(link)
+                state = link.stat()
             except OSError:
                 continue
             if stat.S_ISREG(state.st_mode) and state.st_nlink == 0:

@@ -1,4 +1,4 @@
-"""Interleaved rounds: every candidate is measured once a round, in turn, so that drift is as unkind to all."""
+"""Interleaved rounds: every candidate once a round, in turn, so that drift is as unkind to all."""
 
 from __future__ import annotations
 

@@ -324,6 +324,7 @@ function showInfo(started) {
     `${info.width} × ${info.height}`,
     info.fps && `${Number(info.fps.toFixed(2))} frames/s`,
     info.n_frames && `${info.n_frames} frames`,
+    info.engine,
   ]
   el.facts.textContent = facts.filter(Boolean).join('  ·  ')
   el.seek.disabled = false

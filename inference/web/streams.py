@@ -100,7 +100,7 @@ def _events_of(watch: Watch, heartbeat: float, gone: Callable[[], bool]) -> Iter
 
 
 def _more(watch: Watch, event: ViewerEvent) -> Iterator[ViewerEvent]:
-    """Frames that are there already behind one; of a live source none: each is to be new when it is written."""
+    """Frames that are there already behind one. Of a live source none: each is to be new when written."""
     for _ in range(TOGETHER - 1):
         if not isinstance(event, Tracked) or event.live is not None:
             return

@@ -34,7 +34,7 @@ def test_a_whole_stream(site):
     assert set(start) == {
         *("run_id", "video_name", "model_name", "width", "height", "fps", "n_frames", "nodes", "edges"),
         *("model_names", "symmetries", "classes", "many", "layers", "threshold", "tracking", "recorded"),
-        *("compare", "live"),
+        *("compare", "live", "engine"),
     }
     assert (start["width"], start["height"], start["n_frames"], start["nodes"]) == (128, 96, 100, ["number"])
     assert [frame["frame_idx"] for frame in frames] == list(range(100))
