@@ -1,7 +1,7 @@
-"""The result collector: takes what the workers send and hands it on, one message at a time.
+"""The result collector: takes what the workers send and hands it on, a batch at a time.
 
 It runs as a thread of the web process, where its results are delivered. What is no result is dropped
-and counted; whatever the handler makes of a result, the loop goes on.
+and counted; whatever the handler makes of one, the loop goes on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from inference.errors import WireError
-from inference.messages import Failed, Result
+from inference.messages import Answer
 
 log = logging.getLogger(__name__)
 
@@ -21,16 +21,16 @@ class Inlet(Protocol):
     """Where results come from."""
 
     def receive(self, timeout: float) -> Any | None:
-        """The next result, or None if none comes within `timeout` s."""
+        """The next batch's results, or None if none come within `timeout` s."""
 
 
 def collect(
     inlet: Inlet,
-    handle: Callable[[Result | Failed], None],
+    handle: Callable[[Answer], None],
     dropped: Callable[[], None],
     stop: threading.Event,
 ) -> None:
-    """Hand every result on until `stop` is set (noticed within 0.2 s)."""
+    """Hand every batch's results on until `stop` is set (noticed within 0.2 s)."""
     while not stop.is_set():
         try:
             message = inlet.receive(timeout=0.2)
@@ -42,10 +42,10 @@ def collect(
             log.exception("a result could not be received")
             dropped()
             continue
-        if isinstance(message, Result | Failed):
+        if isinstance(message, Answer):
             try:
                 handle(message)
             except Exception:
-                log.exception("a result of run %s could not be handled", message.run)
+                log.exception("results of run %s could not be handled", message.run)
         elif message is not None:
             dropped()

@@ -1,7 +1,7 @@
 """Who holds which frames: what was sent, claimed, answered, and what a death means. Pure.
 
 A batch is *sent* by the producer to no worker in particular, *claimed* by the worker that takes it,
-and *finished* when each of its frames has a result. These three are heard of over different
+and *answered* with results for all its frames at once. These three are heard of over different
 channels, so in any order. When a worker dies, the frames it held are run again, and so are those
 that nobody has claimed yet, since they may have been in its queue: a duplicate is dropped later,
 a lost frame would stop its run.
@@ -12,7 +12,8 @@ dies too the frame is given up: only then is it sure which frame kills.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from inference.messages import Resend
 
@@ -20,23 +21,17 @@ ALONE_AFTER = 3
 OVERTAKEN = 64
 """So many later batches claimed before it mean that a batch is lost; a worker's queue holds three or so."""
 CLOSED_KEPT = 4096
-"""Finished batches that are remembered, to know late news of them; far more than are ever under way."""
+"""Answered batches that are remembered, to know late news of them; far more than are ever under way."""
 
 
 @dataclass
 class _Batch:
     run: str | None = None
     frames: tuple[int, ...] = ()
-    answered: set[int] = field(default_factory=set)
     worker: int | None = None
     orphaned: bool = False
     passed: int = 0
     sent_at: float = 0.0
-
-    @property
-    def missing(self) -> tuple[int, ...]:
-        """Frames that have no result yet."""
-        return tuple(frame for frame in self.frames if frame not in self.answered)
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ class Ledger:
         if not entry.orphaned:
             return None
         self._close(batch)
-        return Resend(batch, entry.missing, alone=False)
+        return Resend(batch, entry.frames, alone=False)
 
     def claimed(self, batch: int, worker: int) -> None:
         """A worker has taken a batch."""
@@ -80,14 +75,11 @@ class Ledger:
             if other < batch and entry.worker is None:
                 entry.passed += 1
 
-    def answered(self, batch: int, batch_size: int, run: str, frame: int) -> bool:
-        """One frame of a batch has its result; True once it was the batch's last."""
-        self._deaths.pop((run, frame), None)
+    def answered(self, batch: int, run: str, frames: Sequence[int]) -> bool:
+        """A batch has its frames' results; False if it was closed before."""
+        for frame in frames:
+            self._deaths.pop((run, frame), None)
         if batch in self._closed:
-            return False
-        entry = self._batches.setdefault(batch, _Batch(run=run))
-        entry.answered.add(frame)
-        if len(entry.answered) < batch_size:
             return False
         self._close(batch)
         return True
@@ -107,7 +99,7 @@ class Ledger:
             self._close(batch)
             runs.add(entry.run)
             if entry.worker is None:
-                resend.append(Resend(batch, entry.missing, alone=False))
+                resend.append(Resend(batch, entry.frames, alone=False))
             else:
                 resend.append(self._run_again(batch, entry.run, entry, given_up))
         return Losses(tuple(resend), tuple(given_up), held, frozenset(runs))
@@ -119,9 +111,9 @@ class Ledger:
         entry: _Batch,
         given_up: list[tuple[str, int]],
     ) -> Resend:
-        """Blame each missing frame for the death; add the one that is sure to be at fault to `given_up`."""
+        """Blame each frame for the death; add the one that is sure to be at fault to `given_up`."""
         again = []
-        for frame in entry.missing:
+        for frame in entry.frames:
             self._deaths[run, frame] = self._deaths.get((run, frame), 0) + 1
             if self._deaths[run, frame] > ALONE_AFTER and len(entry.frames) == 1:
                 given_up.append((run, frame))
@@ -140,7 +132,7 @@ class Ledger:
         idle = all(entry.worker is None for entry in self._batches.values())
         resend = []
         for batch, entry in list(self._batches.items()):
-            if entry.run is None or entry.worker is not None or entry.answered:
+            if entry.run is None or entry.worker is not None:
                 continue
             if entry.passed >= OVERTAKEN or (idle and entry.sent_at < before):
                 self._close(batch)
@@ -153,7 +145,7 @@ class Ledger:
             del self._deaths[key]
 
     def _close(self, batch: int) -> None:
-        del self._batches[batch]
+        self._batches.pop(batch, None)
         self._closed[batch] = None
         if len(self._closed) > CLOSED_KEPT:
             del self._closed[next(iter(self._closed))]

@@ -270,11 +270,9 @@ class Batch:
 class Result:
     """One frame's prediction, the second model's where there is one, and its picture (empty: none wanted).
 
-    `batch_size` frames are in the batch in all. `sequence` as in `Batch`; None: the source is a file.
+    `sequence` as in `Batch`; None: the source is a file.
     """
 
-    batch: int
-    batch_size: int
     run: str
     frame: int
     prediction: PosePrediction
@@ -289,11 +287,21 @@ class Result:
 class Failed:
     """One frame that could not be predicted, and why, in words for the viewer."""
 
-    batch: int
-    batch_size: int
     run: str
     frame: int
     message: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that a worker says to a batch: something for each of its frames, in its order.
+
+    One message for all of them: each message wakes a thread in another process, on a core that works.
+    """
+
+    batch: int
+    run: str
+    frames: tuple[Result | Failed, ...]
 
 
 # Pool to worker -----------------------------------------------------------------------------------

@@ -38,8 +38,8 @@ class Metrics:
         self._frames = Counter(
             "inference_frames", "Frames that went to a viewer.", ["outcome"], registry=self._registry
         )
-        for outcome in ("predicted", "failed"):
-            self._frames.labels(outcome)
+        # to look a label up takes longer than to count
+        self._predicted, self._failed = self._frames.labels("predicted"), self._frames.labels("failed")
         self._dropped = Counter(
             "inference_messages_dropped", "Messages that were none of ours.", registry=self._registry
         )
@@ -50,6 +50,7 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
+        self._known: dict[str, Histogram] = {}
         runs = Gauge("inference_runs_active", "Runs that are not over.", registry=self._registry)
         runs.set_function(lambda: source.active_runs)
         workers = Gauge("inference_workers_ready", "Workers that take work.", registry=self._registry)
@@ -64,12 +65,17 @@ class Metrics:
     def frame(self, result: Result | Failed) -> None:
         """Count one frame that is in order, with the times of its stages."""
         if isinstance(result, Failed):
-            self._frames.labels("failed").inc()
+            self._failed.inc()
             return
-        self._frames.labels("predicted").inc()
+        self._predicted.inc()
         for stage, ms in result.timing.items():
-            self._stages.labels(stage).observe(ms / 1000)
-        self._stages.labels("total").observe(max(0.0, time.monotonic() - result.decoded_at))
+            self._stage(stage).observe(ms / 1000)
+        self._stage("total").observe(max(0.0, time.monotonic() - result.decoded_at))
+
+    def _stage(self, name: str) -> Histogram:
+        if name not in self._known:
+            self._known[name] = self._stages.labels(name)
+        return self._known[name]
 
     def dropped(self) -> None:
         """Count one message that was none of ours."""

@@ -24,6 +24,7 @@ from inference.collector import collect
 from inference.errors import PipelineError, PortInUse
 from inference.ledger import Ledger
 from inference.messages import (
+    Answer,
     BeginRun,
     BindFailed,
     Bound,
@@ -241,13 +242,14 @@ class Pipeline:
     # Results: the collector's thread ---------------------------------------------------------------
 
     def _collect(self, results: Receiver) -> None:
-        collect(results, self._on_result, self.metrics.dropped, self._stop)
+        collect(results, self._on_answer, self.metrics.dropped, self._stop)
 
-    def _on_result(self, result: Result | Failed) -> None:
+    def _on_answer(self, answer: Answer) -> None:
         with self._lock:
-            if self._ledger.answered(result.batch, result.batch_size, result.run, result.frame):
-                self._tell_producer(Finished(result.batch))
-            self._deliver(result)
+            if self._ledger.answered(answer.batch, answer.run, [one.frame for one in answer.frames]):
+                self._tell_producer(Finished(answer.batch))
+            for one in answer.frames:
+                self._deliver(one)
 
     def _deliver(self, result: Result | Failed) -> None:
         run = self._runs.get(result.run)
@@ -375,7 +377,7 @@ class Pipeline:
             self._tell_producer(order)
         for name, frame in losses.given_up:
             message = f"Frame {frame} was given up: every worker process that predicted it died ({how})."
-            self._deliver(Failed(0, 1, name, frame, message))
+            self._deliver(Failed(name, frame, message))
         message = f"A worker process died ({how}) and is replaced; its frames are run again."
         for name in losses.runs & self._runs.keys():
             self._runs[name].put(RunStatus("restarting", message))

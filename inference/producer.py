@@ -186,19 +186,22 @@ class _Run:
 class _FileRun(_Run):
     decoder: Decoder = field(kw_only=True)
     fresh: deque[Decoded] = field(default_factory=deque)
+    size: int = 1
+    """Frames in the next batch: in the run's first only one, since somebody waits for it."""
 
     def ripe(self, limits: Limits, now: float) -> bool:
         """Whether a batch can be made: full, or as full as it gets, or waiting long enough."""
         if not self.begun:
             return False
-        if self.again or len(self.fresh) >= limits.batch_size:
+        if self.again or len(self.fresh) >= min(self.size, limits.batch_size):
             return True
         return bool(self.fresh) and (self.ended or now - self.fresh[0].at >= limits.batch_wait)
 
     def take(self, limits: Limits) -> list[Decoded]:
         if self.again:
             return super().take(limits)
-        return [self.fresh.popleft() for _ in range(min(limits.batch_size, len(self.fresh)))]
+        size, self.size = min(self.size, limits.batch_size, len(self.fresh)), limits.batch_size
+        return [self.fresh.popleft() for _ in range(size)]
 
     def waits_since(self) -> float | None:
         return self.fresh[0].at if self.begun and self.fresh else None

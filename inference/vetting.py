@@ -23,7 +23,7 @@ import numpy as np
 from inference import agreement
 from inference.agreement import Agreement
 from inference.catalog import key_of, video_key
-from inference.engines import Batch, Engine, Outputs, choice, converted
+from inference.engines import Engine, Image, Outputs, choice, converted
 from inference.engines.converted import Cache
 from inference.errors import ModelError
 from inference.messages import Frame, PoseOptions, PosePrediction
@@ -112,16 +112,16 @@ class _Recorder:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.recording = False
-        self.images: list[Batch] = []
+        self.images: list[Image] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def run(self, batch: Batch) -> Outputs:
+    def run(self, images: Sequence[Image]) -> Iterator[Outputs]:
         """As the engine does."""
         if self.recording:
-            self.images += [batch[i : i + 1].copy() for i in range(len(batch))]
-        return self._engine.run(batch)
+            self.images += [image.copy() for image in images]
+        return self._engine.run(images)
 
 
 def open_calibrated(cache: Cache, folder: Path, precision: str) -> Callable[..., Engine]:

@@ -1,4 +1,4 @@
-"""An inference worker: takes batches, predicts, sends one result per frame.
+"""An inference worker: takes batches, predicts, answers each with its frames' results.
 
 Three threads. One listens to the pool, so that the order to quit is heard whatever else goes on; one
 loads models, so that a model being loaded for one run does not hold up the others; the main thread takes
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from inference.errors import FrameError, InferenceError, WireError
 from inference.jpeg import encode_jpeg
 from inference.messages import (
+    Answer,
     Batch,
     Claimed,
     Connect,
@@ -135,14 +136,14 @@ def work(inbox: Work, outbox: Results, pool: Pool, models: Models) -> None:
         if isinstance(batch, Batch):
             pool.send(Claimed(batch.batch))
             second = None if batch.compare is None else models.get(batch.compare)
-            for result in predict(batch, models.get(batch.model), second):
-                while not outbox.send(result, SEND_PATIENCE):
-                    log.warning("nobody takes results")
+            answer = Answer(batch.batch, batch.run, predict(batch, models.get(batch.model), second))
+            while not outbox.send(answer, SEND_PATIENCE):
+                log.warning("nobody takes results")
 
 
 def predict(
     batch: Batch, predictor: Predictor | str, second: Predictor | str | None = None
-) -> Iterator[Result | Failed]:
+) -> tuple[Result | Failed, ...]:
     """Every frame's result, in the batch's order; a frame that either predictor fails at has failed."""
     began = time.monotonic()
     failures: dict[int, str] = {}
@@ -152,11 +153,12 @@ def predict(
     if second is not None:
         with _clock(stages, "compare"):
             compared = _outcomes(batch, second, failures, {})
-    for position, frame in enumerate(batch.frames):
-        if position in failures:
-            yield Failed(batch.batch, len(batch.frames), batch.run, frame, failures[position])
-        else:
-            yield _result(batch, position, (outcomes[position], compared.get(position)), began, stages)
+    return tuple(
+        Failed(batch.run, frame, failures[position])
+        if position in failures
+        else _result(batch, position, (outcomes[position], compared.get(position)), began, stages)
+        for position, frame in enumerate(batch.frames)
+    )
 
 
 def _outcomes(
@@ -225,8 +227,6 @@ def _result(
         **own,
     }
     return Result(
-        batch.batch,
-        share,
         batch.run,
         batch.frames[position],
         *predictions,

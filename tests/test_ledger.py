@@ -20,22 +20,14 @@ def test_a_dead_workers_frames_are_run_again_but_those_of_living_ones_are_not():
     assert ledger.died(1).resend == ()
 
 
-def test_only_the_missing_frames_of_a_batch_are_run_again():
+def test_an_answered_batch_is_nobodys_whatever_is_heard_of_it_later():
     ledger = Ledger()
-    ledger.sent(1, "r", (0, 1, 2), now=0)
-    ledger.claimed(1, 1)
-    assert not ledger.answered(1, 3, "r", 1)
-    assert ledger.died(1).resend == (Resend(1, (0, 2), False),)
-
-
-def test_a_finished_batch_is_nobodys_whatever_is_heard_of_it_later():
-    ledger = Ledger()
-    assert ledger.answered(1, 1, "r", 0)
+    assert ledger.answered(1, "r", [0])
     ledger.claimed(1, 1)
     ledger.sent(1, "r", (0,), now=0)
     assert ledger.died(1).resend == ()
     assert ledger.lost(before=99) == ()
-    assert not ledger.answered(1, 1, "r", 0)
+    assert not ledger.answered(1, "r", [0])
 
 
 def test_a_frame_that_kills_is_run_alone_and_then_given_up_and_its_neighbours_are_not():
@@ -51,7 +43,7 @@ def test_a_frame_that_kills_is_run_alone_and_then_given_up_and_its_neighbours_ar
         batch += 1
         ledger.sent(batch, "r", (frame,), now=0)
     ledger.claimed(batch - 1, 50)
-    assert ledger.answered(batch - 1, 1, "r", 4)
+    assert ledger.answered(batch - 1, "r", [4])
     ledger.claimed(batch, 51)
     assert ledger.died(51).given_up == (("r", 5),)
 
@@ -63,7 +55,7 @@ def test_deaths_are_forgotten_with_a_frames_result():
         ledger.claimed(batch, batch)
         losses = ledger.died(batch)
         assert losses.resend == (Resend(batch, (0,), False),)
-        ledger.answered(batch + 100, 1, "r", 0)
+        ledger.answered(batch + 100, "r", [0])
 
 
 @pytest.mark.parametrize(
@@ -106,11 +98,9 @@ def test_no_frame_is_ever_lost(data):
                 ledger.claimed(batch, worker)
             case "answer" if held:
                 batch = next(iter(held))
-                frame = held[batch].pop(0)
-                answered.add(frame)
-                ledger.answered(batch, len(books[batch]), "r", frame)
-                if not held[batch]:
-                    del held[batch]
+                frames = held.pop(batch)
+                answered.update(frames)
+                ledger.answered(batch, "r", frames)
             case "die":
                 held.clear()
                 queue.clear()
@@ -142,7 +132,7 @@ def test_a_batch_that_many_later_ones_have_overtaken_was_lost_however_busy_the_w
         ledger.sent(batch, "s", (batch,), now=0)
         ledger.claimed(batch, 1)
         if batch <= OVERTAKEN:
-            ledger.answered(batch, 1, "s", batch)
+            ledger.answered(batch, "s", [batch])
     assert ledger.lost(before=-1) == (Resend(1, (0,), alone=False),)
 
 

@@ -8,6 +8,7 @@ import json
 import math
 import shutil
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,10 +18,12 @@ import cv2
 import numpy as np
 import pytest
 
+from inference.engines import Image, Outputs
 from inference.errors import FrameError, ModelError
 from inference.messages import Instances, ModelInfo, PoseOptions, PosePrediction
 from inference.peaks import local_peaks
 from inference.predictors.pose import PosePredictor
+from inference.predictors.stages import Stages
 from inference.video import Video
 
 PIXELS = 0.001
@@ -164,10 +167,11 @@ class RecordedEngine:
         self.input_shape = (None, None, self.input.shape[3])
         self.strict = False
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        if self.strict:
-            np.testing.assert_allclose(batch, self.input[: len(batch)], atol=1e-6)
-        return {name: value[: len(batch)] for name, value in self.outputs.items()}
+    def run(self, images: Sequence[Image]) -> Iterator[Outputs]:
+        for position, image in enumerate(images):
+            if self.strict:
+                np.testing.assert_allclose(image, self.input[position], atol=1e-6)
+            yield {name: value[position] for name, value in self.outputs.items()}
 
 
 def recorded_predictor(shared_data: Path, model: str) -> PosePredictor:
@@ -258,7 +262,7 @@ def test_the_first_50_frames(shared_data, case, engine, open_engine):
 def check_scores_of_centroids(predictor, fed, found, animals) -> None:
     """SLEAP gives its animals the first centroids' scores, whoever's they are; here each has its own."""
     network = predictor._method._centroids
-    maps = network.run([fed.whole.image])[network.heads.confmaps][0]
+    maps = next(network.run([fed.whole.image], Stages())).confmaps
     scores = local_peaks(maps, 0.2).values
     assert [animal.score for animal in animals] == pytest.approx(scores[: len(animals)].tolist(), abs=1e-3)
     for score in found.instances.scores:

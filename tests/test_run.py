@@ -16,7 +16,7 @@ NOTHING = m.PosePrediction(np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64),
 
 def result(frame, age=100.0):
     """A frame that was captured so many s ago, and stays new for a quarter as long."""
-    return m.Result(1, 1, "run", frame, NOTHING, None, b"", {}, time.monotonic() - age, sequence=frame)
+    return m.Result("run", frame, NOTHING, None, b"", {}, time.monotonic() - age, sequence=frame)
 
 
 def taken(events):
@@ -32,7 +32,7 @@ def taken(events):
 
 def test_a_frame_gives_way_to_a_newer_one_and_nothing_else_does():
     events = NewestEvents()
-    status, failed, done = m.RunStatus("restarting", "Wait."), m.Failed(1, 1, "run", 2, "bad"), m.RunDone(3)
+    status, failed, done = m.RunStatus("restarting", "Wait."), m.Failed("run", 2, "bad"), m.RunDone(3)
     for event in (result(0), status, result(1), failed, result(3), done):
         events.put(event)
     assert taken(events) == [status, failed, 3, done]
@@ -43,7 +43,7 @@ def test_what_waits_is_bounded_however_long_nobody_looks():
     events.put(m.RunFailed("first"))
     for frame in range(1000):
         events.put(result(frame))
-        events.put(m.Failed(1, 1, "run", frame, "bad"))
+        events.put(m.Failed("run", frame, "bad"))
         events.put(m.RunStatus("reconnecting", str(frame)))
     waiting = taken(events)
     assert waiting[0] == m.RunFailed("first")

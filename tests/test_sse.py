@@ -40,7 +40,7 @@ def parse(block: bytes):
 
 
 def test_a_frame_is_an_unnamed_message_with_its_index_as_id():
-    result = m.Result(1, 4, "run", 7, PREDICTION, None, b"jpeg", {"decode": 0.5}, 0.0)
+    result = m.Result("run", 7, PREDICTION, None, b"jpeg", {"decode": 0.5}, 0.0)
     event, number, data = parse(event_of(m.Tracked(result, INFO, (3, None))))
     assert (event, number) == (None, "7")
     assert data == {
@@ -60,7 +60,7 @@ def test_a_frame_is_an_unnamed_message_with_its_index_as_id():
 def test_a_frame_brings_what_was_asked_for_beside_it():
     layer = m.Layer(b"png", -2.0, -1.5, 384.0, 256.0)
     first = dataclasses.replace(PREDICTION, layer=layer)
-    result = m.Result(1, 4, "run", 7, first, PREDICTION, b"", {}, 0.0)
+    result = m.Result("run", 7, first, PREDICTION, b"", {}, 0.0)
     _, _, data = parse(event_of(m.Tracked(result, INFO, (None, None), INFO, (0, 1))))
     assert "img" not in data  # none was made
     png = "data:image/png;base64," + base64.b64encode(b"png").decode()
@@ -70,7 +70,7 @@ def test_a_frame_brings_what_was_asked_for_beside_it():
 
 
 def test_a_live_frame_says_when_it_was_captured_and_what_was_dropped():
-    result = m.Result(1, 1, "run", 7, PREDICTION, None, b"", {}, 0.0, sequence=40)
+    result = m.Result("run", 7, PREDICTION, None, b"", {}, 0.0, sequence=40)
     live = m.LiveFrame(1.7e9, 120.5, 32)
     _, number, data = parse(event_of(m.Tracked(result, INFO, (None, None), live=live)))
     assert number == "7"
@@ -105,7 +105,7 @@ RUN = m.RunStarted(
 EVENTS = [
     (RUN, "start", None, START),
     (m.RunStatus("loading", "Wait."), "status", None, {"state": "loading", "message": "Wait."}),
-    (m.Failed(1, 1, "run", 3, "bad"), "failure", "3", {"frame_idx": 3, "message": "bad"}),
+    (m.Failed("run", 3, "bad"), "failure", "3", {"frame_idx": 3, "message": "bad"}),
     (m.RunFailed("over\nand out"), "failure", None, {"frame_idx": None, "message": "over\nand out"}),
     (m.RunDone(12), "done", None, {"frames": 12}),
 ]

@@ -38,9 +38,15 @@ MESSAGES = [
     m.Batch(
         1, "r", "m@1", "n@2", m.PoseOptions(), None, (4, 5), (0.5, 1.0), (10.0, 11.0), (GRAY, GRAY[::-1])
     ),
-    m.Result(1, 2, "r", 4, PREDICTION, NOTHING, b"\xff\xd8jpeg", {"decode": 0.5}, 10.0),
-    m.Result(1, 2, "r", 4, NOTHING, None, b"", {}, 10.0),
-    m.Failed(1, 2, "r", 4, "no"),
+    m.Answer(
+        7,
+        "r",
+        (
+            m.Result("r", 4, PREDICTION, NOTHING, b"\xff\xd8jpeg", {"decode": 0.5}, 10.0),
+            m.Failed("r", 5, "no"),
+            m.Result("r", 6, NOTHING, None, b"", {}, 10.0),
+        ),
+    ),
     m.Load("m@1#2", "pose", ("/models/m.h5", "/models/n"), "m@1 + n@2"),
     FACTS,
     m.FrameRecord(3, PAIR, (0,)),

@@ -1,4 +1,4 @@
-"""Engines: what turns a batch of images into a model's raw outputs, one module per inference library.
+"""Engines: what turns images into a model's raw outputs, one module per inference library.
 
 Only the interface stands here, so that importing it costs nothing; each engine's library is imported by
 its own module and nowhere else. `choice.py` says which engine serves, `converted.py` keeps what is made
@@ -8,6 +8,7 @@ of models for them.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -16,11 +17,11 @@ import numpy.typing as npt
 # OpenVINO and NNCF report to their makers that they are used; without this package they do not
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-Batch = npt.NDArray[np.float32]
-"""(n, height, width, channels) float32."""
+Image = npt.NDArray[np.float32]
+"""(height, width, channels) float32."""
 
 Outputs = dict[str, npt.NDArray[np.float32]]
-"""By name, each with the batch first."""
+"""One image's, by name."""
 
 Shape = tuple[int | None, int | None, int]
 """(height, width, channels) of one image; None where any size will do."""
@@ -45,8 +46,9 @@ class Engine(Protocol):
     def max_stride(self) -> int:
         """What a free height or width has to be a multiple of, in pixels."""
 
-    def run(self, batch: Batch) -> Outputs:
-        """The raw outputs by name, each with the batch first; any number of images, without a new start.
+    def run(self, images: Sequence[Image]) -> Iterator[Outputs]:
+        """The raw outputs of each image in turn, by name; the images are of one size, of which any may come.
 
-        Raises FrameError if the model cannot be run on images of that size.
+        What is given may be the engine's own memory: it holds until the next is asked for, or another run
+        begins. Raises FrameError, when the first is asked for, if the model cannot be run on that size.
         """

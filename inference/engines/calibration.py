@@ -10,19 +10,20 @@ import shutil
 from collections.abc import Sequence
 
 import nncf
+import numpy as np
 import openvino
 
-from inference.engines import Batch
+from inference.engines import Image
 from inference.engines.heads import head_layers, is_weighted, keep_exact
 from inference.engines.openvino import INFO, MODEL
 
 nncf.set_log_level(40)
 
 
-def calibrate(exact: pathlib.Path, images: Sequence[Batch], folder: pathlib.Path) -> None:
+def calibrate(exact: pathlib.Path, images: Sequence[Image], folder: pathlib.Path) -> None:
     """Write a converted model, its layers in 8 bits as far as that is of use, into a new folder.
 
-    `images` are of the kind that it is to serve, each a batch of one, all of one size.
+    `images` are of the kind that it is to serve, all of one size.
     """
     model = openvino.Core().read_model(exact / MODEL)
     heads = head_layers(model)
@@ -33,7 +34,7 @@ def calibrate(exact: pathlib.Path, images: Sequence[Batch], folder: pathlib.Path
     ]
     calibrated = nncf.quantize(
         model,
-        nncf.Dataset(images),
+        nncf.Dataset(images, lambda image: image[np.newaxis]),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(images),
         ignored_scope=nncf.IgnoredScope(names=kept),

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import openvino
 
-from inference.engines import Batch, Outputs
+from inference.engines import Image, Outputs
 from inference.engines.converted import CannotConvert, ordered
 from inference.engines.heads import head_layers, keep_exact
 from inference.engines.openvino import INFO, MODEL, OpenVINOEngine
@@ -67,7 +67,8 @@ def convert(stored: StoredModel, folder: pathlib.Path, *, any_size: bool, allow_
     (folder / INFO).write_text(json.dumps(info))
     noise = _noise(engine)
     try:
-        difference = _difference(engine.run(noise), OpenVINOEngine(folder, threads=1).run(noise))
+        converted = OpenVINOEngine(folder, threads=1)
+        difference = _difference(next(engine.run([noise])), next(converted.run([noise])))
     except FrameError:
         traceback.print_exc()
         difference = float("inf")
@@ -78,10 +79,10 @@ def convert(stored: StoredModel, folder: pathlib.Path, *, any_size: bool, allow_
         )
 
 
-def _noise(engine: TensorFlowEngine) -> Batch:
+def _noise(engine: TensorFlowEngine) -> Image:
     height, width, channels = engine.input_shape
     side = -(-_SIDE // engine.max_stride) * engine.max_stride
-    return np.random.default_rng(0).random((1, height or side, width or side, channels), np.float32)
+    return np.random.default_rng(0).random((height or side, width or side, channels), np.float32)
 
 
 def _difference(first: Outputs, second: Outputs) -> float:

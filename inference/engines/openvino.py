@@ -11,6 +11,7 @@ import json
 import logging
 import pathlib
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -19,7 +20,7 @@ import openvino
 from openvino import properties
 from openvino.properties import hint
 
-from inference.engines import Batch, Outputs, Shape
+from inference.engines import Image, Outputs, Shape
 from inference.errors import FrameError, ModelError
 
 log = logging.getLogger(__name__)
@@ -93,23 +94,17 @@ class OpenVINOEngine:
         """What a free height or width has to be a multiple of, in pixels."""
         return self._stride
 
-    def run(self, batch: Batch) -> Outputs:
-        """The raw outputs by name; FrameError if the model cannot be run on images of that size."""
-        try:
-            request = self._request((1, *batch.shape[1:]))
-            outputs: Outputs = {}
-            for position in range(len(batch)):
-                request.infer({0: batch[position : position + 1]}, share_inputs=True, share_outputs=True)
-                for name, tensor in self._tensors.items():
-                    one = request.get_tensor(tensor).data
-                    if position == 0:
-                        outputs[name] = np.empty((len(batch), *one.shape[1:]), np.float32)
-                    outputs[name][position] = one[0]
-        except RuntimeError as error:
-            log.debug("OpenVINO said: %s", error)
-            size = f"{batch.shape[2]} × {batch.shape[1]} pixels"
-            raise FrameError(f"the model cannot be run on {size}.") from error
-        return outputs
+    def run(self, images: Sequence[Image]) -> Iterator[Outputs]:
+        """Each image's raw outputs, which hold until the next's; FrameError if its size cannot be."""
+        for image in images:
+            try:
+                request = self._request((1, *image.shape))
+                request.infer({0: image[np.newaxis]}, share_inputs=True, share_outputs=True)
+            except RuntimeError as error:
+                log.debug("OpenVINO said: %s", error)
+                size = f"{image.shape[1]} × {image.shape[0]} pixels"
+                raise FrameError(f"the model cannot be run on {size}.") from error
+            yield {name: request.get_tensor(tensor).data[0] for name, tensor in self._tensors.items()}
 
     def _request(self, shape: tuple[int, ...]) -> Any:
         """The model compiled for one shape, the least recently used given up for it."""

@@ -12,25 +12,29 @@ import os
 import pathlib
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 # the other libraries that Keras 3 could run on are not what its models here are made for
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.saved_model import loader_impl
 
 from inference.catalog import SAVED_MODEL, is_inside
-from inference.engines import Batch, Outputs, Shape
+from inference.engines import Image, Outputs, Shape
 from inference.errors import FrameError, ModelError
 from inference.model_files import Format, StoredModel
 
 log = logging.getLogger(__name__)
 
 Call = Callable[[Any], dict[str, Any]]
+
+AT_ONCE = 16
+"""Images that go through the model together: more would only cost memory."""
 
 _PROBE_SIDES = (1920, 2048, 2016)
 """Sides of an image that common strides divide: 2 to 128 and 3, 5, 6, 10 the first, 7 the last."""
@@ -97,14 +101,18 @@ class TensorFlowEngine:
         graph = self._function.graph.as_graph_def()
         return graph.SerializeToString(), dict(zip(self._names, tensors, strict=True))
 
-    def run(self, batch: Batch) -> Outputs:
-        """The raw outputs by name; FrameError if the model cannot be run on images of that size."""
-        try:
-            outputs = self._function(tf.constant(batch))
-        except (tf.errors.OpError, ValueError) as error:
-            size = f"{batch.shape[2]} × {batch.shape[1]} pixels"
-            raise FrameError(f"the model cannot be run on {size}: {_line(error)}") from error
-        return {name: output.numpy() for name, output in zip(self._names, outputs, strict=True)}
+    def run(self, images: Sequence[Image]) -> Iterator[Outputs]:
+        """Each image's raw outputs, computed some images at a time; FrameError if their size cannot be."""
+        for start in range(0, len(images), AT_ONCE):
+            some = images[start : start + AT_ONCE]
+            try:
+                outputs = self._function(tf.constant(np.stack(some)))
+            except (tf.errors.OpError, ValueError) as error:
+                size = f"{some[0].shape[1]} × {some[0].shape[0]} pixels"
+                raise FrameError(f"the model cannot be run on {size}: {_line(error)}") from error
+            arrays = [output.numpy() for output in outputs]
+            for position in range(len(some)):
+                yield {name: array[position] for name, array in zip(self._names, arrays, strict=True)}
 
 
 def sees_gpu() -> bool:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from inference import model_files, sleap_config
 from inference.engines import Engine, Outputs
@@ -20,6 +21,8 @@ from inference.errors import FrameError, ModelError
 from inference.images import Image
 from inference.messages import ModelInfo
 from inference.model_files import StoredModel
+from inference.peaks import Map
+from inference.predictors.stages import Stages
 from inference.preparation import PlainPreparation, Preparation, SleapPreparation
 from inference.sleap_config import SleapConfig
 
@@ -62,6 +65,20 @@ class Heads:
     classes: str | None = None
 
 
+@dataclass(frozen=True)
+class FrameOutputs:
+    """What a network gives for one image: maps, each (height, width, channels) float32, None where it
+    has none.
+
+    `classes` is a map, or of a network that looks at crops one vector, (classes,).
+    """
+
+    confmaps: Map
+    offsets: Map | None
+    pafs: Map | None
+    classes: npt.NDArray[np.float32] | None
+
+
 class Network:
     """A loaded network that has run once, and was found to give what its kind needs."""
 
@@ -100,10 +117,22 @@ class Network:
         """1 (gray) or 3 (red, green, blue)."""
         return self._engine.input_shape[2]
 
-    def run(self, images: Sequence[Image]) -> Outputs:
-        """The raw outputs for some prepared images of one size; FrameError if the engine fails."""
-        first = images[0][np.newaxis]
-        return self._engine.run(first if len(images) == 1 else np.stack(images))
+    def run(self, images: Sequence[Image], stages: Stages) -> Iterator[FrameOutputs]:
+        """What comes out for each of some prepared images of one size, FrameError if the engine fails.
+
+        Each holds until the next is asked for (see `Engine.run`); the time that it takes is told to `stages`.
+        """
+        outputs = self._engine.run(images)
+        for _ in images:
+            with stages("inference"):
+                one = next(outputs)
+            yield FrameOutputs(
+                one[self.heads.confmaps],
+                *(
+                    None if name is None else one[name]
+                    for name in (self.heads.offsets, self.heads.pafs, self.heads.classes)
+                ),
+            )
 
     def _warm(self) -> Outputs:
         """Run the model once on a black frame; where its size is free, on a sensible one."""
@@ -111,7 +140,7 @@ class Network:
         side = (self.config.crop_size if self.config else None) or _WARM_SIDE
         black = np.zeros((height or side, width or side, channels), np.uint8)
         try:
-            return self.run([self.preparation.prepare(black).image])
+            return next(self._engine.run([self.preparation.prepare(black).image]))
         except FrameError as error:
             raise ModelError(f"{self.name} cannot be run: {error}") from error
 
@@ -174,13 +203,13 @@ def _heads(name: str, outputs: Outputs, config: SleapConfig | None) -> Heads:
             f"{name}: its training_config.json says {config.head}, so an output named "
             f"{wanted if confmaps is None else needed} is needed; it has {_listed(outputs)}."
         )
-    if outputs[confmaps].ndim != 4:
+    if outputs[confmaps].ndim != 3:
         raise ModelError(_no_maps(name, outputs))
     return Heads(confmaps, find(OFFSETS), find(PAFS), find(CLASS_MAPS) or find(CLASS_VECTORS))
 
 
 def _plain_heads(name: str, outputs: Outputs) -> Heads:
-    maps = [output for output, value in outputs.items() if value.ndim == 4]
+    maps = [output for output, value in outputs.items() if value.ndim == 3]
     candidates = maps
     if len(maps) > 1:
         candidates = [output for output in maps if _PLAIN_CONFMAPS.search(output)]
@@ -198,7 +227,7 @@ def _no_maps(name: str, outputs: Outputs) -> str:
 
 
 def _listed(outputs: Outputs) -> str:
-    shapes = {name: ", ".join(["batch", *map(str, value.shape[1:])]) for name, value in outputs.items()}
+    shapes = {name: ", ".join(["batch", *map(str, value.shape)]) for name, value in outputs.items()}
     return " and ".join(f"{name} of shape ({shape})" for name, shape in shapes.items())
 
 
@@ -218,7 +247,7 @@ def _check_channels(name: str, config: SleapConfig, outputs: Outputs, heads: Hea
 
 def _info(model: StoredModel, config: SleapConfig | None, outputs: Outputs, heads: Heads) -> ModelInfo:
     """Names and edges from wherever they are said; ModelError if their number isn't the map's."""
-    channels = outputs[heads.confmaps].shape[3]
+    channels = outputs[heads.confmaps].shape[2]
     layers = ("confmaps", "pafs") if heads.pafs else ("confmaps",)
     if config is not None:
         many = config.head != "single_instance"
@@ -226,13 +255,13 @@ def _info(model: StoredModel, config: SleapConfig | None, outputs: Outputs, head
         said = "training_config.json"
     elif model.skeleton is not None:
         nodes, edges = model_files.read_skeleton(model.skeleton)
-        grouped = heads.pafs is not None and outputs[heads.pafs].shape[3] == 2 * len(edges)
+        grouped = heads.pafs is not None and outputs[heads.pafs].shape[2] == 2 * len(edges)
         info = ModelInfo(nodes, edges, many=grouped, layers=layers)
         said = model.skeleton.name
         if heads.pafs and not grouped:
             raise ModelError(
                 f"{said} names {len(edges)} edges, so {heads.pafs} of {model.name} needs {2 * len(edges)} "
-                f"channels, x and y of each; it has {outputs[heads.pafs].shape[3]}."
+                f"channels, x and y of each; it has {outputs[heads.pafs].shape[2]}."
             )
     else:
         return ModelInfo(tuple(str(channel) for channel in range(channels)), layers=layers)

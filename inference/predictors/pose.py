@@ -92,12 +92,10 @@ class WholeFrame:
         self, batch: Sequence[Prepared], options: PoseOptions, stages: Stages
     ) -> list[PosePrediction]:
         """The predictions of some frames, in their order."""
-        with stages("inference"):
-            outputs = self._network.run([fed.image for fed in batch])
-        frames = whole_frame.split(self._network, outputs, len(batch))
+        outputs = self._network.run([fed.image for fed in batch], stages)
         return [
             whole_frame.predict(self._network, fed, frame, options, stages)
-            for fed, frame in zip(batch, frames, strict=True)
+            for fed, frame in zip(batch, outputs, strict=True)
         ]
 
 

@@ -15,14 +15,13 @@ from inference import classes, crops, images, layers, peaks
 from inference.errors import ModelError
 from inference.images import Geometry
 from inference.messages import Frame, Instances, Layer, ModelInfo, PoseOptions, PosePrediction
+from inference.peaks import Map
 from inference.predictors import whole_frame
 from inference.predictors.instances import none_found, of_points, take
-from inference.predictors.network import CROP_HEADS, Network
+from inference.predictors.network import CROP_HEADS, FrameOutputs, Network
 from inference.predictors.stages import Stages
+from inference.predictors.whole_frame import Found
 from inference.preparation import Prepared
-
-MOST_CROPS = 16
-"""Crops that go through the network at once: more would only cost memory."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,16 @@ class _Crop:
     position: int
     centre: npt.NDArray[np.float32]
     score: float
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was found in a crop: its peaks, its class vector, its maps (height, width, nodes) if wanted."""
+
+    crop: _Crop
+    found: Found
+    classes: npt.NDArray[np.float32] | None
+    maps: Map | None
 
 
 def ordered(networks: Sequence[Network]) -> tuple[Network, Network]:
@@ -85,43 +94,25 @@ class TopDown:
 
     def predict(self, batch: Sequence[Fed], options: PoseOptions, stages: Stages) -> list[PosePrediction]:
         """The predictions of some frames, in their order."""
-        with stages("inference"):
-            outputs = self._centroids.run([fed.whole.image for fed in batch])
-        with stages("peaks"):
-            whole = whole_frame.split(self._centroids, outputs, len(batch))
-            standing = [
-                crop for position in range(len(batch)) for crop in self._find(position, batch, whole, options)
-            ]
+        outputs = self._centroids.run([fed.whole.image for fed in batch], stages)
+        standing: list[_Crop] = []
+        for position, (fed, one) in enumerate(zip(batch, outputs, strict=True)):
+            with stages("peaks"):
+                standing += self._find(position, fed, one, options)
         with stages("crops"):
             inputs = [self._cut(batch[crop.position].frame, crop) for crop in standing]
-        found: list[whole_frame.FrameOutputs] = []
-        with stages("inference"):
-            for start in range(0, len(inputs), MOST_CROPS):
-                some = inputs[start : start + MOST_CROPS]
-                found += whole_frame.split(self._keypoints, self._keypoints.run(some), len(some))
+        seen: list[list[_Seen]] = [[] for _ in batch]
+        for crop, one in zip(standing, self._keypoints.run(inputs, stages), strict=True):
+            with stages("peaks"):
+                ratio = batch[crop.position].whole.ratio
+                seen[crop.position].append(self._look(crop, one, ratio, options))
         with stages("peaks"):
             return [
-                self._prediction(
-                    batch[position],
-                    [
-                        (crop, maps)
-                        for crop, maps in zip(standing, found, strict=True)
-                        if crop.position == position
-                    ],
-                    options,
-                )
-                for position in range(len(batch))
+                self._prediction(fed, of_frame, options) for fed, of_frame in zip(batch, seen, strict=True)
             ]
 
-    def _find(
-        self,
-        position: int,
-        batch: Sequence[Fed],
-        whole: Sequence[whole_frame.FrameOutputs],
-        options: PoseOptions,
-    ) -> list[_Crop]:
+    def _find(self, position: int, fed: Fed, outputs: FrameOutputs, options: PoseOptions) -> list[_Crop]:
         """The centroids of one frame above the threshold, with `max_instances` the best of them."""
-        fed, outputs = batch[position], whole[position]
         grid = peaks.local_peaks(outputs.confmaps, options.threshold)
         if options.max_instances is not None and len(grid) > options.max_instances:
             strongest = np.argsort(-grid.values, kind="stable")[: options.max_instances]
@@ -135,6 +126,12 @@ class TopDown:
             _Crop(position, centre, float(value)) for centre, value in zip(centres, grid.values, strict=True)
         ]
 
+    def _look(self, crop: _Crop, outputs: FrameOutputs, ratio: float, options: PoseOptions) -> _Seen:
+        """Find the keypoints in a crop, and copy what else is needed of its outputs."""
+        found = whole_frame.find(outputs, self._geometry(crop, ratio), options, one_per_node=True)
+        classes = None if outputs.classes is None else outputs.classes.copy()
+        return _Seen(crop, found, classes, outputs.confmaps.copy() if options.layer == "confmaps" else None)
+
     def _cut(self, frame: Frame, crop: _Crop) -> images.Image:
         cut = crops.crop(frame, crop.centre, self._size)
         return self._keypoints.preparation.prepare(cut).image
@@ -146,23 +143,16 @@ class TopDown:
         scale = (self._scale, self._scale)
         return Geometry((self._stride, self._stride), scale, (float(shift[0]), float(shift[1])), ratio)
 
-    def _prediction(
-        self, fed: Fed, crops: list[tuple[_Crop, whole_frame.FrameOutputs]], options: PoseOptions
-    ) -> PosePrediction:
-        ratio = fed.whole.ratio
-        found = [
-            whole_frame.find(maps, self._geometry(crop, ratio), options, one_per_node=True)
-            for crop, maps in crops
-        ]
+    def _prediction(self, fed: Fed, seen: list[_Seen], options: PoseOptions) -> PosePrediction:
+        found = [one.found for one in seen]
         n_nodes = len(self.info.nodes)
-        points = np.full((len(crops), n_nodes, 2), np.nan)
-        values = np.full((len(crops), n_nodes), np.nan)
+        points = np.full((len(seen), n_nodes, 2), np.nan)
+        values = np.full((len(seen), n_nodes), np.nan)
         for i, one in enumerate(found):
             nodes = one.grid.channels[one.strong]
             points[i, nodes] = one.points[one.strong]
             values[i, nodes] = one.grid.values[one.strong]
-        scores = np.array([crop.score for crop, _ in crops])
-        instances = _kept(self._classed(points, values, scores, crops), n_nodes)
+        instances = _kept(self._classed(points, values, seen), n_nodes)
         return PosePrediction(
             np.concatenate([one.points for one in found] or [np.zeros((0, 2))]),
             np.concatenate([one.grid.values for one in found] or [np.zeros(0, np.float32)]).astype(
@@ -170,35 +160,33 @@ class TopDown:
             ),
             np.concatenate([one.grid.channels for one in found] or [np.zeros(0, np.int64)]),
             instances,
-            self._draw(fed, crops) if options.layer == "confmaps" else None,
+            self._draw(fed, seen) if options.layer == "confmaps" else None,
         )
 
     def _classed(
-        self,
-        points: npt.NDArray[np.float64],
-        values: npt.NDArray[np.float64],
-        scores: npt.NDArray[np.float64],
-        crops: list[tuple[_Crop, whole_frame.FrameOutputs]],
+        self, points: npt.NDArray[np.float64], values: npt.NDArray[np.float64], seen: list[_Seen]
     ) -> Instances:
         """With a class each, where the network tells individuals apart; who has none is left out."""
-        if not self._keypoints.heads.classes or not crops:
+        scores = np.array([one.crop.score for one in seen])
+        if not self._keypoints.heads.classes or not seen:
             return of_points(points, values, scores)
-        vectors = np.stack([maps.classes for _, maps in crops if maps.classes is not None])
+        vectors = np.stack([one.classes for one in seen if one.classes is not None])
         of_crops, probabilities = classes.class_of_crops(vectors)
         instances = of_points(points, values, scores, of_crops, probabilities)
         return take(instances, of_crops >= 0)
 
-    def _draw(self, fed: Fed, crops: list[tuple[_Crop, whole_frame.FrameOutputs]]) -> Layer:
+    def _draw(self, fed: Fed, seen: list[_Seen]) -> Layer:
         """All crops' maps where they stand in the frame, each to the nearest cell; the greater value wins."""
         height, width = (-(-side // self._stride) + 1 for side in fed.frame.shape[:2])
         canvas = np.zeros((height, width, len(self.info.nodes)), np.float32)
-        for crop, maps in crops:
-            left, top = (round(float(at)) for at in (crop.centre - self._size / 2) / self._stride)
-            high, wide = maps.confmaps.shape[:2]
+        for one in seen:
+            assert one.maps is not None  # noqa: S101
+            left, top = (round(float(at)) for at in (one.crop.centre - self._size / 2) / self._stride)
+            high, wide = one.maps.shape[:2]
             y0, y1 = max(top, 0), min(top + high, height)
             x0, x1 = max(left, 0), min(left + wide, width)
             if y0 < y1 and x0 < x1:
-                part = maps.confmaps[y0 - top : y1 - top, x0 - left : x1 - left]
+                part = one.maps[y0 - top : y1 - top, x0 - left : x1 - left]
                 np.maximum(canvas[y0:y1, x0:x1], part, out=canvas[y0:y1, x0:x1])
         return layers.of_confmaps(canvas, Geometry.of_sleap(self._stride, self._scale, fed.whole.ratio))
 

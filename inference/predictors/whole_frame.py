@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from inference import classes, grouping, layers, peaks
-from inference.engines import Outputs
 from inference.images import Geometry
 from inference.messages import Instances, Layer, ModelInfo, PoseOptions, PosePrediction
-from inference.peaks import GridPeaks, Map
+from inference.peaks import GridPeaks
 from inference.predictors.instances import best, none_found, of_members, of_points
-from inference.predictors.network import Network
+from inference.predictors.network import FrameOutputs, Network
 from inference.predictors.stages import Stages
 from inference.preparation import Prepared
 
@@ -30,16 +29,6 @@ _REFINEMENTS: dict[str, peaks.Refinement] = {
 
 
 @dataclass(frozen=True)
-class FrameOutputs:
-    """One frame's maps, each (height, width, channels) float32."""
-
-    confmaps: Map
-    offsets: Map | None
-    pafs: Map | None
-    classes: npt.NDArray[np.float32] | None
-
-
-@dataclass(frozen=True)
 class Found:
     """Peaks of one frame: on the grid, refined in cells, and refined in the video's pixels."""
 
@@ -47,21 +36,6 @@ class Found:
     cells: npt.NDArray[np.float32]
     points: npt.NDArray[np.float64]
     strong: npt.NDArray[np.bool_]
-
-
-def split(network: Network, outputs: Outputs, count: int) -> list[FrameOutputs]:
-    """A batch's outputs, frame by frame."""
-    heads = network.heads
-
-    def of(name: str | None, i: int) -> npt.NDArray[np.float32] | None:
-        return None if name is None else outputs[name][i]
-
-    return [
-        FrameOutputs(
-            outputs[heads.confmaps][i], of(heads.offsets, i), of(heads.pafs, i), of(heads.classes, i)
-        )
-        for i in range(count)
-    ]
 
 
 def refined(outputs: FrameOutputs, found: GridPeaks, refinement: str | None) -> npt.NDArray[np.float32]:
