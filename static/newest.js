@@ -5,7 +5,8 @@
  * sought is drawn next, in any case. A hidden tab draws nothing.
  */
 
-const ROOM = 3
+/** Frames come from workers a batch at a time: two batches find room, and are drawn one after the other. */
+const ROOM = 8
 
 /** Hands frames to a draw function, decoded and in order, at most one a screen frame. */
 export class NewestFirst {

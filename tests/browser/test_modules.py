@@ -86,10 +86,10 @@ def test_the_history_is_bounded_by_number_and_by_bytes(page):
 @pytest.mark.parametrize(
     ("offered", "drawn"),
     [
-        ([0, 1, 2, 3], [0, 3]),
-        (list(range(10)), [0, 9]),  # the one being decoded, and the newest
-        ([0, 1, 2], [0, 1, 2]),  # so few find room
-        ([0, 1, "2", 3, 4, 5], [2, 5]),
+        (list(range(9)), [0, 8]),
+        (list(range(30)), [0, 29]),  # the one being decoded, and the newest
+        (list(range(8)), list(range(8))),  # two batches find room
+        ([0, 1, "2", *range(3, 11)], [2, 10]),
         (["1", 2, 3], [1, 2, 3]),
         ([0, "1", 2, "3", 4], [3, 4]),  # of two frames gone to, the later
     ],
