@@ -16,6 +16,14 @@ def test_everything_has_a_default_that_does_not_depend_on_the_working_directory(
     assert (settings.data, settings.models) == (HERE / "data", HERE / "models")
 
 
+def test_engine_precision_and_cache(tmp_path):
+    settings = parse([])
+    assert (settings.engine, settings.precision, settings.cache) == ("auto", "exact", HERE / "cache")
+    wanted = ["--engine", "openvino", "--precision", "fast", "--cache", str(tmp_path / "made")]
+    settings = parse(wanted)
+    assert (settings.engine, settings.precision, settings.cache) == ("openvino", "fast", tmp_path / "made")
+
+
 @pytest.mark.parametrize("dash", ["-", "--"])
 @pytest.mark.parametrize("joint", ["_", "-"])
 def test_the_three_names_in_every_spelling(dash, joint):
@@ -38,6 +46,9 @@ def test_the_three_names_in_every_spelling(dash, joint):
         (["--data", "/no/such/folder"], "--data"),
         (["--log-level", "loud"], "--log-level"),
         (["--typo"], "--typo"),
+        (["--engine", "onnx"], "--engine"),
+        (["--precision", "half"], "--precision"),
+        (["--engine", "tensorflow", "--precision", "int8"], "--precision int8 needs OpenVINO"),
         (["--camera", "-1"], "--camera"),
         (["--camera", "first"], "--camera"),
         (["--camera", "/etc/passwd"], "--camera"),
