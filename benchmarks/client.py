@@ -36,9 +36,9 @@ def read_stream(
     url = urlsplit(address)
     with socket.create_connection((url.hostname, url.port), timeout=120) as connection:
         began = time.perf_counter()
-        path = f"/generate_predictions?{urlencode(query)}"
+        path = f"/generate_predictions?{urlencode(query, doseq=True)}"
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode())
-        frames, first_after, kept = 0, float("nan"), b""
+        frames, first_after, kept, text = 0, float("nan"), b"", b""
         while chunk := connection.recv(1 << 20):
             text = kept + chunk
             found = text.count(IMAGE)
@@ -50,6 +50,8 @@ def read_stream(
             kept = text[-len(IMAGE) + 1 :] if not text.endswith(IMAGE) else b""
             if b"event: failure" in text:
                 raise RuntimeError(text[text.index(b"event: failure") :][:500].decode(errors="replace"))
+        if not frames:
+            raise RuntimeError(f"no frame came: {text[:500].decode(errors='replace')}")
         return Measured(frames, time.perf_counter() - began, first_after)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,11 @@ import psutil
 
 from benchmarks.client import health
 from inference.settings import HERE
+
+
+def _users_environment() -> dict[str, str]:
+    """Without what importing `inference` has set here for the processes that the app starts itself."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
 
 
 class EngineProcess:
@@ -82,7 +88,7 @@ class AppProcess:
             stdout=subprocess.PIPE,
             text=True,
             cwd=HERE,
-            env={**os.environ, **{name: str(value) for name, value in (environment or {}).items()}},
+            env={**_users_environment(), **{name: str(value) for name, value in (environment or {}).items()}},
         )
         assert self._process.stdout is not None
         self.address = re.findall(r"http://\S+/", self._process.stdout.readline())[0]
@@ -95,6 +101,17 @@ class AppProcess:
     def memory(self) -> int:
         """Bytes that all of its processes hold, what they share counted once."""
         return sum(process.memory_full_info().pss for process in self.family())
+
+    def spent(self) -> Counter[str]:
+        """Processor time so far, in ms, of the web process, the producer and all workers together."""
+        web, *children = self.family()
+        spawned = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        producer, *workers = sorted(spawned, key=lambda child: child.create_time())
+        spent: Counter[str] = Counter()
+        for name, process in [("web", web), ("producer", producer), *(("workers", one) for one in workers)]:
+            times = process.cpu_times()
+            spent[name] += round((times.user + times.system) * 1000)
+        return spent
 
     def family(self) -> list[psutil.Process]:
         """The process and all below it."""

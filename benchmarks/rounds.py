@@ -42,7 +42,7 @@ def show(title: str, measured: Mapping[str, list[float]]) -> None:
     """Print figures as a table."""
     print(f"\n{title:64s} {'median':>8s} {'min':>8s} {'max':>8s}")
     for name, values in measured.items():
-        print(f"{name:64s} {statistics.median(values):8.1f} {min(values):8.1f} {max(values):8.1f}")
+        print(f"{name:64s} {statistics.median(values):8.2f} {min(values):8.2f} {max(values):8.2f}")
 
 
 def show_target(name: str, value: float, wanted: str, unit: str = "") -> None:

@@ -86,6 +86,7 @@ def end_to_end(models: list[Path], video: Path, number: int, frames: int) -> dic
     """Bottom-up: model.predict, the bare engines, the app; first frames of a run and after a seek."""
     query = {"video_name": video.name, "model_name": models[0].name}
     first: dict[str, list[float]] = {}
+    spent: dict[str, list[float]] = {}
     with Bench() as bench:
         candidates = {"model.predict, a frame at a time": bench.engine("naive", models, video, frames // 8)}
         for precision in PRECISIONS:
@@ -96,7 +97,10 @@ def end_to_end(models: list[Path], video: Path, number: int, frames: int) -> dic
             read_stream(app.address, {**query, "stop": 64})
 
             def run(app: AppProcess = app, precision: str = precision) -> float:
+                before = app.spent()
                 measured = read_stream(app.address, {**query, "stop": frames})
+                for what, ms in (app.spent() - before).items():
+                    spent.setdefault(f"{precision}: {what}", []).append(ms / frames)
                 sought = read_stream(
                     app.address, {**query, "start": frames // 2 + 7, "stop": frames // 2 + 15}
                 )
@@ -119,10 +123,13 @@ def end_to_end(models: list[Path], video: Path, number: int, frames: int) -> dic
         rounds.show_target(
             f"{precision}: app / model.predict", ratios[precision]["of_model_predict"], f"{of_naive}"
         )
+        spent[f"{precision}: bare"] = [1000 * available_cores() / rate for rate in bare]
+    rounds.show("ms of a core a frame", dict(sorted(spent.items())))
     rounds.show("first frame message after the request, ms (to reach: 150)", first)
     return {
         "frames_per_second": {name: rounds.spread(values) for name, values in measured.items()},
         "ratios": ratios,
+        "core_ms_per_frame": {name: rounds.spread(values) for name, values in spent.items()},
         "first_frame_ms": {name: rounds.spread(values) for name, values in first.items()},
     }
 
