@@ -114,7 +114,8 @@ def key_of(paths: Sequence[Path]) -> str:
 
 
 def video_key(path: Path) -> str:
-    """Says which version of a video stands at a path, as `signature` does for a model."""
+    """Says which version of a video stands at a path, or where a link there leads, as `signature` does."""
+    path = path.resolve()
     return hashlib.blake2b(os.fsencode(_version(path, path.parent)), digest_size=8).hexdigest()
 
 

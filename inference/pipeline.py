@@ -400,10 +400,10 @@ class Pipeline:
 
     def _waiting_for(self, model: Model) -> RunStatus:
         total, connected = self.settings.n_servers, self._pool.connected
-        if connected == 0:
-            return RunStatus("starting", f"Starting {_count(total, 'worker')} and loading {model.file.name}.")
         if model.step:
             return RunStatus("loading", f"Loading {model.file.name}: {model.step}.")
+        if connected == 0:
+            return RunStatus("starting", f"Starting {_count(total, 'worker')} and loading {model.file.name}.")
         ready = f"{model.ready_workers} of {total} ready" if total > 1 else "a few seconds"
         return RunStatus("loading", f"Loading {model.file.name} into {_count(total, 'worker')} ({ready}).")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from inference.catalog import files_in, key_of, video_key
 from inference.journal import Recording
+from inference.settings import PRECISIONS
 
 _CHUNK = 1 << 20
 CHANGED = "not known: changed or moved since the run"
@@ -23,7 +24,9 @@ def provenance(recording: Recording) -> dict[str, Any]:
     facts = recording.facts
     seen = sorted([*recording.frames, *recording.failures])
     models = [Path(model) for model in facts.models]
-    key, _, precision = facts.model_key.partition("#")
+    key, _, precision = facts.model_key.rpartition("#")
+    if precision not in PRECISIONS:
+        key, precision = facts.model_key, "exact"
     same = key_of(models) == key
     return {
         "run_id": facts.run,
@@ -36,7 +39,7 @@ def provenance(recording: Recording) -> dict[str, Any]:
             "peak_threshold": facts.options.threshold,
             "max_instances": facts.options.max_instances,
             "refinement": facts.options.refinement or "offsets where the model predicts them, else integral",
-            "precision": precision or "exact",
+            "precision": precision,
             "engine": facts.info.engine or "not recorded",
             "tracking": dataclasses.asdict(facts.tracking) if facts.tracking else None,
         },

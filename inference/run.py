@@ -19,7 +19,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from inference.catalog import ModelFile
-from inference.messages import Failed, Opened, PoseOptions, Result, RunEvent, RunStatus
+from inference.messages import (
+    Failed,
+    Opened,
+    PoseOptions,
+    Result,
+    RunDone,
+    RunEvent,
+    RunFailed,
+    RunStatus,
+)
 from inference.ordering import Ordering
 from inference.settings import Source
 
@@ -90,6 +99,11 @@ class NewestEvents:
             self._waiting.append(event)
             self._changed.notify()
 
+    @property
+    def _ending(self) -> bool:
+        """Whether nothing newer can come."""
+        return any(isinstance(event, RunDone | RunFailed) for event in self._waiting)
+
     def _make_room(self, kind: type | tuple[type, ...], most: int) -> None:
         """Drop the oldest event of a kind if as many as may wait are there."""
         held = [event for event in self._waiting if isinstance(event, kind)]
@@ -99,7 +113,7 @@ class NewestEvents:
     def get(self, *, timeout: float) -> RunEvent:
         """Take the next event; queue.Empty if there is none within `timeout` s."""
         with self._changed:
-            if self._clock() >= self._stale_at:
+            if self._clock() >= self._stale_at and not self._ending:
                 self._make_room(Result, 1)
             if not self._changed.wait_for(lambda: self._waiting, timeout):
                 raise queue.Empty

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from inference.agreement import Agreement
 from inference.catalog import key_of, video_key
 from inference.engines import Engine, Image, Outputs, choice, converted
 from inference.engines.converted import Cache
-from inference.errors import ModelError
+from inference.errors import ModelError, VideoError
 from inference.messages import Frame, PoseOptions, PosePrediction
 from inference.model_files import StoredModel
 from inference.predictors.pose import PosePredictor
@@ -58,10 +59,15 @@ class Sample:
 
 
 def sample(video: Path) -> Sample:
-    """Frames from all over a video; VideoError if it has none."""
+    """Frames from all over a video, of one that breaks off from its beginning; VideoError if it has none."""
+    frames: list[Frame] = []
     with Video(video) as opened:
         count = max(3, min(FRAMES, FRAMES_BYTES // opened.frame_bytes))
-        frames = [frame for start, stop in _stretches(opened, count) for frame in opened.frames(start, stop)]
+        for start, stop in _stretches(opened, count):
+            try:
+                frames += opened.frames(start, stop)
+            except VideoError:
+                break
         size = (opened.width, opened.height)
     calibration = frames[::3]
     check = [frame for position, frame in enumerate(frames) if position % 3] or frames
@@ -75,7 +81,7 @@ def _stretches(video: Video, count: int) -> Iterator[tuple[int, int]]:
         yield 0, count
         return
     # the number of frames may be an estimate: the very end is left alone
-    for start in np.linspace(0, 0.98 * total - STRETCH, count // STRETCH).astype(int).tolist():
+    for start in np.linspace(0, 0.98 * total - STRETCH, max(1, count // STRETCH)).astype(int).tolist():
         yield start, start + STRETCH
 
 
@@ -85,7 +91,16 @@ def predict(predictor: PosePredictor, frames: Sequence[Frame]) -> list[PosePredi
     for start in range(0, len(frames), _BATCH):
         fed = [predictor.feed(frame) for frame in frames[start : start + _BATCH]]
         found += predictor.predict(fed, _OPTIONS)
-    return found
+    return list(map(_no_surer_than_animals, found)) if predictor.is_top_down else found
+
+
+def _no_surer_than_animals(found: PosePrediction) -> PosePrediction:
+    """No point scores more than its crop's centroid: with a weak one, a whole animal comes and goes."""
+    animals = found.instances
+    there = np.isfinite(animals.values)
+    values = np.minimum(animals.values, animals.scores[:, None])
+    nodes = np.broadcast_to(np.arange(there.shape[1]), there.shape)
+    return dataclasses.replace(found, points=animals.points[there], values=values[there], nodes=nodes[there])
 
 
 class Tried:
@@ -188,7 +203,7 @@ def tried(
     tell: Callable[[str], None],
 ) -> tuple[Path, Agreement, int]:
     """The outcome of a model's trial, from the cache or made now: folder, agreement, frames it is of."""
-    key = converted.key(precision, key_of(paths), video_key(video))
+    key = converted.key(precision, key_of(paths), video_key(video), _processor())
 
     def make(folder: Path) -> None:
         verb = "calibrating and checking" if precision == "int8" else "checking"
@@ -203,8 +218,30 @@ def tried(
         converted.run("inference.vetting", folder, order)
 
     folder = cache.entry(key, make)
+    try:
+        return folder, *_verdict(folder)
+    except (OSError, ValueError, LookupError, TypeError):
+        log.warning("what the cache holds of %s at %s is damaged, and is made again", paths, precision)
+        cache.forget(key)
+        folder = cache.entry(key, make)
+        return folder, *_verdict(folder)
+
+
+def _processor() -> str:
+    """What a verdict depends on of the machine that it was found on."""
+    import openvino
+
+    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return f"{platform.machine()} {sorted(able)}"
+
+
+def _verdict(folder: Path) -> tuple[Agreement, int]:
+    """What a trial found, and of how many frames; OSError or ValueError if a file is not as it was."""
     verdict = json.loads((folder / _VERDICT).read_text())
-    return folder, Agreement(**verdict["agreement"]), verdict["frames"]
+    for name, size in verdict["files"].items():
+        if (folder / name).stat().st_size != size:
+            raise ValueError(f"{name} has another size")
+    return Agreement(**verdict["agreement"]), verdict["frames"]
 
 
 def why_not(found: Agreement) -> str:
@@ -238,7 +275,12 @@ def main(folder: Path) -> int:
         found = agreement.compare(
             predict(exact.predictor, frames.check), predict(tried.predictor, frames.check), frames.size
         )
-        verdict = {"agreement": dataclasses.asdict(found), "frames": len(frames.check)}
+        made = {
+            str(file.relative_to(folder)): file.stat().st_size
+            for file in folder.rglob("*")
+            if file.is_file() and file.name != converted.ORDER
+        }
+        verdict = {"agreement": dataclasses.asdict(found), "frames": len(frames.check), "files": made}
         (folder / _VERDICT).write_text(json.dumps(verdict))
     return 0
 

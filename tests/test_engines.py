@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -107,8 +108,12 @@ def test_a_model_that_openvino_cannot_run_is_run_by_tensorflow(kit, cache, tmp_p
     options = {**OPTIONS, "allow_model_code": True}
     with pytest.raises(CannotConvert, match=r"keras2\.h5 cannot be converted for OpenVINO"):
         choice.opener("openvino", cache, silent)(model, **options)
-    engine = choice.opener("openvino", cache, silent, or_tensorflow=True)(model, **options)
+    with pytest.raises(CannotConvert, match=r"Or start with --engine tensorflow --precision exact\.$"):
+        choice.opener("openvino", cache, silent)(model, **options)
+    steps: list[str] = []
+    engine = choice.opener("openvino", cache, steps.append, or_tensorflow=True)(model, **options)
     assert engine.name.startswith("TensorFlow")
+    assert steps == [], "what was found once is kept"
     assert run(engine, noise(8, 8))
 
 
@@ -227,6 +232,40 @@ def test_the_least_recently_used_go_first(tmp_path):
     assert sorted(entry.name for entry in cache.folder.iterdir() if entry.is_dir()) == ["a", "c"]
     cache.entry("d", lambda folder: (folder / "content").write_bytes(bytes(9000)))
     assert [entry.name for entry in cache.folder.iterdir() if entry.is_dir()] == ["d"]
+
+
+def test_all_of_an_entry_counts_and_one_that_is_being_made_stays(tmp_path):
+    cache = Cache(tmp_path / "cache", 2500)
+
+    def make(folder):
+        (folder / "deeper").mkdir()
+        (folder / "deeper" / "content").write_bytes(bytes(2000))
+
+    cache.entry("a", make)
+    (cache.folder / ".other").mkdir()
+    (cache.folder / ".other" / ".used").touch()
+    (cache.folder / ".other" / "content").write_bytes(bytes(9000))
+    cache.entry("b", make)
+    assert sorted(entry.name for entry in cache.folder.iterdir() if entry.is_dir()) == [".other", "b"]
+
+
+def test_a_relative_cache_works_from_any_folder(kit, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = model_files.inspect(kit.save(tmp_path, "keras2.h5", kit.picking))
+    engine = choice.open_openvino(Cache(pathlib.Path("made"), 1 << 30), silent, model, **OPTIONS)
+    assert run(engine, noise(8, 8))
+    assert any((tmp_path / "made").glob("*/model.xml"))
+
+
+def test_without_a_cache_tensorflow_runs_or_the_message_names_the_flag(kit, tmp_path, here):
+    (tmp_path / "file").touch()
+    cache = Cache(tmp_path / "file" / "cache", 1 << 30)
+    model = model_files.inspect(kit.save(tmp_path, "keras2.h5", kit.picking))
+    assert choice.opener("openvino", cache, silent, or_tensorflow=True)(model, **OPTIONS).name.startswith(
+        "TensorFlow"
+    )
+    with pytest.raises(ModelError, match=r"file/cache cannot be written \(Not a directory\).*--cache"):
+        choice.opener("openvino", cache, silent)(model, **OPTIONS)
 
 
 def test_a_conversion_ends_with_who_asked_for_it(kit, cache, tmp_path):

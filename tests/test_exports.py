@@ -22,6 +22,7 @@ from inference.errors import Conflict, InferenceError
 from inference.identities import of_recording
 from inference.journal import Recording
 from inference.messages import FrameRecord, Instances, ModelInfo, TrackingOptions
+from inference.provenance import provenance
 from tests.kit import barcode
 from tests.kit.recordings import facts, instances, recording, tracks
 
@@ -403,3 +404,10 @@ def test_keep_is_done_over_the_whole_recording():
     assert [len(found) for found in kept.frames.values()] == [1, 1, 1]
     assert len({identities[frame] for frame in range(3)}) == 1
     assert len(made.frames[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "precision"), [("m@1", "exact"), ("m@1#int8", "int8"), ("m#2.h5@1", "exact")]
+)
+def test_the_precision_is_told_from_a_models_name(key, precision):
+    assert provenance(recording(model_key=key))["settings"]["precision"] == precision

@@ -64,6 +64,15 @@ def test_a_frame_that_waited_too_long_is_left_for_the_next():
         now -= waits
 
 
+def test_the_last_frame_of_all_is_taken_however_late():
+    now = 50.0
+    events = NewestEvents(clock=lambda: now)
+    events.put(result(0, age=time.monotonic() - 49.0))
+    events.put(m.RunDone(1))
+    now += 9
+    assert taken(events) == [0, m.RunDone(1)]
+
+
 def test_who_waits_gets_the_next_event_at_once():
     events, got = NewestEvents(), []
     waiting = threading.Thread(target=lambda: got.append(events.get(timeout=20)))

@@ -1,6 +1,7 @@
 """Whether a model may be computed less exactly: real models tried on a real video, and who is refused."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,27 @@ def test_a_model_that_agrees_serves_and_is_tried_once(cache, sleap, precision):
     assert (len(frames.calibration), len(frames.check), frames.size) == (64, 128, (384, 384))
     found = vetting.predict(predictor, frames.check[:4])
     assert all(len(one.instances) for one in found)
+
+
+@pytest.mark.parametrize("damage", ["verdict", "model"])
+def test_a_damaged_outcome_is_made_again(cache, sleap, short, damage):
+    folder = vet(cache, sleap, short, "int8", BOTTOM_UP)
+    (model,) = folder.glob("*/model.bin")
+    os.truncate(model if damage == "model" else folder / "verdict.json", 1)
+    steps: list[str] = []
+    assert vet(cache, sleap, short, "int8", BOTTOM_UP, tell=steps.append) == folder
+    assert len(steps) == 1
+    assert model.stat().st_size > 1000
+
+
+def test_a_pair_is_judged_by_the_animals_that_both_are_sure_of(cache, sleap):
+    """In 16 bits centroids near the threshold come and go, and with each a crop with all its points."""
+    paths = [sleap / "models" / model for model in sorted(PAIR)]
+    video = sleap / "videos" / "centered_pair_small.mp4"
+    _, found, _ = vetting.tried(
+        paths, video, "fast", cache=cache, allow_model_code=False, tell=lambda step: None
+    )
+    assert found.is_close, found
 
 
 @pytest.mark.parametrize("precision", ["fast", "int8"])
@@ -162,6 +184,24 @@ def test_doctor_says_what_makes_no_sense(arguments, said, tmp_path):
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_video_that_breaks_off_is_sampled_up_to_there(tmp_path):
+    whole = barcode.write(tmp_path / "whole.avi", 100)
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    found = vetting.sample(cut)
+    assert 10 < len(found.calibration) + len(found.check) < 100
+
+
+def test_links_to_other_videos_are_other_videos(tmp_path):
+    (tmp_path / "links").mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        barcode.write(tmp_path / name, 3)
+        (tmp_path / "links" / name).symlink_to(tmp_path / name)
+    keys = {vetting.video_key(tmp_path / "links" / name) for name in ("a.mp4", "b.mp4")}
+    assert keys == {vetting.video_key(tmp_path / name) for name in ("a.mp4", "b.mp4")}
+    assert len(keys) == 2
 
 
 def test_a_changed_video_is_tried_anew(cache, sleap, tmp_path):

@@ -26,7 +26,7 @@ from inference.agreement import Agreement
 from inference.commands.progress import VERBOSITIES, Report, reporter
 from inference.engines import Engine, choice
 from inference.engines.converted import Cache
-from inference.errors import ModelError, NotFound
+from inference.errors import InferenceError, NotFound
 from inference.logs import configure_log, stderr_to_log
 from inference.messages import PosePrediction
 from inference.settings import Settings, available_cores
@@ -38,7 +38,11 @@ ROUNDS = 3
 
 @dataclass
 class Candidate:
-    """One engine at one precision: what it gave, or why it cannot serve."""
+    """One engine at one precision: what it gave, or why it cannot serve.
+
+    `found` is how it agrees with `reference`, the first engine that runs the model; `vetted`, what the app
+    goes by: how OpenVINO at less than float32 agrees with OpenVINO in float32.
+    """
 
     engine: str
     precision: str
@@ -48,6 +52,8 @@ class Candidate:
     rates: list[float] = field(default_factory=list)
     predictions: list[PosePrediction] = field(default_factory=list)
     found: Agreement | None = None
+    reference: str = ""
+    vetted: Agreement | None = None
 
     @property
     def title(self) -> str:
@@ -62,8 +68,8 @@ class Candidate:
     @property
     def serves(self) -> bool:
         """Whether the app would run the model so."""
-        close = self.found is not None and (self.precision == "exact" or self.found.is_close)
-        return close and not self.problem
+        close = self.precision == "exact" or (self.vetted is not None and self.vetted.is_close)
+        return close and self.found is not None and not self.problem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +93,8 @@ def run(options: argparse.Namespace) -> int:
     for path in (options.video, *options.models):
         if not path.exists():
             raise NotFound(f"There is no {path}.")
+    if not options.video.is_file():
+        raise NotFound(f"{options.video} is a folder: a video is needed.")
     frames = vetting.sample(options.video)
     candidates = [Candidate(*one) for one in CANDIDATES]
     for one in candidates:
@@ -109,7 +117,7 @@ def _open(one: Candidate, options: argparse.Namespace) -> None:
             choice.warm(one.engine)
         open_engine: Callable[..., Engine] = choice.opener(one.engine, cache, _silent)
         if one.precision != "exact":
-            folder, _, _ = vetting.tried(
+            folder, one.vetted, _ = vetting.tried(
                 paths,
                 options.video.resolve(),
                 one.precision,
@@ -120,7 +128,7 @@ def _open(one: Candidate, options: argparse.Namespace) -> None:
             open_engine = vetting.open_calibrated(cache, folder, one.precision)
         one.model = Tried(paths, open_engine, available_cores(), code)
         one.name = one.model.predictor.info.engine
-    except ModelError as error:
+    except InferenceError as error:
         one.problem = str(error)
 
 
@@ -142,6 +150,7 @@ def _measure(candidates: Sequence[Candidate], frames: Sample, report: Report) ->
             done += len(frames.check)
             report(done, total)
     for one in running:
+        one.reference = running[0].engine
         one.found = agreement.compare(running[0].predictions, one.predictions, frames.size)
 
 
@@ -169,7 +178,9 @@ def _why(best: Candidate, candidates: Sequence[Candidate]) -> str:
 
 
 def _row(one: Candidate) -> dict[str, Any]:
-    figures = dataclasses.asdict(one.found) | {"differing": one.found.differing} if one.found else None
+    figures = None
+    if one.found and one.reference == "tensorflow":
+        figures = dataclasses.asdict(one.found) | {"differing": one.found.differing}
     return {
         "engine": one.engine,
         "precision": one.precision,
@@ -177,7 +188,7 @@ def _row(one: Candidate) -> dict[str, Any]:
         "frames_per_second": round(one.rate, 1),
         "against_tensorflow": figures,
         "serves": one.serves,
-        "problem": one.problem or (None if one.serves or one.found is None else vetting.why_not(one.found)),
+        "problem": one.problem or (None if one.serves or one.vetted is None else vetting.why_not(one.vetted)),
     }
 
 
@@ -198,11 +209,12 @@ def _table(candidates: Sequence[Candidate], frames: Sample, video: str) -> None:
         table.add_row(one.title, *figures)
     console = Console(file=sys.stdout, highlight=False)
     console.print(table)
+    reference = next((one.reference for one in candidates if one.reference), "")
     console.print(
-        "px: how far points moved from TensorFlow's; peaks: above "
+        f"px: how far points moved from those of {reference}, exact; peaks: above "
         f"{agreement.SCORE}, of both; lost and gained: without a partner."
     )
     for one in candidates:
         if not one.serves:
-            why = one.problem or (vetting.why_not(one.found) if one.found else "")
+            why = one.problem or (vetting.why_not(one.vetted) if one.vetted else "")
             console.print(f"{one.title}: refused. {why[:1].upper()}{why[1:].rstrip('.')}.")

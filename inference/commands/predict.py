@@ -31,6 +31,7 @@ from inference.messages import (
     RunFacts,
     RunFailed,
     RunStarted,
+    RunStatus,
     Tracked,
     TrackingOptions,
 )
@@ -298,6 +299,8 @@ def _run_part(
                 case Tracked() | Failed():
                     watch.delivered(event)
                     report(watch.recorded, total)
+                case RunStatus(_, message) if options.verbosity == "rich":
+                    print(message, file=sys.stderr)
                 case RunFailed(message):
                     raise VideoError(message)
                 case RunDone():

@@ -53,7 +53,7 @@ def opener(engine: str, cache: Cache, tell: Tell, *, or_tensorflow: bool = False
     """
     if engine == "tensorflow":
         return open_tensorflow
-    return partial(_open_or_fall_back if or_tensorflow else open_openvino, cache, tell)
+    return partial(_open_or_fall_back if or_tensorflow else _open_or_say, cache, tell)
 
 
 def open_tensorflow(model: StoredModel, *, threads: int, any_size: bool, allow_model_code: bool) -> Engine:
@@ -87,6 +87,16 @@ def open_openvino(
         cache.forget(key)
         _, folder = convert()
         return OpenVINOEngine(folder, threads=threads, precision=precision)
+
+
+def _open_or_say(
+    cache: Cache, tell: Tell, model: StoredModel, *, threads: int, any_size: bool, allow_model_code: bool
+) -> Engine:
+    options = {"threads": threads, "any_size": any_size, "allow_model_code": allow_model_code}
+    try:
+        return open_openvino(cache, tell, model, **options)  # type: ignore[arg-type]
+    except CannotConvert as error:
+        raise CannotConvert(f"{error} Or start with --engine tensorflow --precision exact.") from error
 
 
 def _open_or_fall_back(

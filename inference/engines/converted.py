@@ -28,7 +28,7 @@ from inference.model_files import Format, StoredModel
 
 log = logging.getLogger(__name__)
 
-LAYOUT = "1"
+LAYOUT = "2"
 """To be raised when what is written into an entry changes: old entries then count for nothing."""
 
 ORDER = "order.json"
@@ -39,6 +39,7 @@ REFUSED, NOT_CONVERTED = 2, 3
 
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 _USED = ".used"
+_CANNOT = "cannot.txt"
 _CHUNK = 1 << 20
 
 
@@ -55,17 +56,27 @@ class Cache:
 
     def __init__(self, folder: pathlib.Path, most_bytes: int) -> None:
         """At most so many bytes are kept, but never less than what is in use."""
-        self.folder = folder
+        self.folder = folder.absolute()
         self.most_bytes = most_bytes
 
     def entry(self, key: str, make: Make) -> pathlib.Path:
-        """The folder of an entry, made if it is not there; raises what `make` does, and OSError."""
+        """The folder of an entry, made if it is not there.
+
+        Raises what `make` does, and CannotConvert if the cache's folder cannot be written.
+        """
         place = self.folder / key
-        if not (place / _USED).is_file():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with _locked(self.folder / f"{key}.lock"):
-                if not (place / _USED).is_file():
-                    self._make(place, make)
+        try:
+            if not (place / _USED).is_file():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with _locked(self.folder / f"{key}.lock"):
+                    if not (place / _USED).is_file():
+                        self._make(place, make)
+        except OSError as error:
+            log.exception("the cache cannot be used")
+            raise CannotConvert(
+                f"The cache folder {self.folder} cannot be written ({error.strerror or error}): "
+                "name another with --cache."
+            ) from error
         with contextlib.suppress(OSError):
             os.utime(place / _USED)
         return place
@@ -75,9 +86,8 @@ class Cache:
         shutil.rmtree(self.folder / key, ignore_errors=True)
 
     def _make(self, place: pathlib.Path, make: Make) -> None:
-        new = place.with_name(
-            f".{place.name}"
-        )  # what a process that died in the middle left behind goes first
+        new = place.with_name(f".{place.name}")
+        # what a process that died in the middle left behind goes first
         for old in (new, place):
             shutil.rmtree(old, ignore_errors=True)
         new.mkdir()
@@ -91,15 +101,20 @@ class Cache:
 
     def _prune(self, newest: pathlib.Path) -> None:
         """Delete the least recently used entries until the rest fits; the newest stays."""
-        entries = sorted(self.folder.glob(f"*/{_USED}"), key=lambda used: used.stat().st_mtime)
-        sizes = {used.parent: _size(used.parent) for used in entries}
-        for place in list(sizes):
-            if sum(sizes.values()) <= self.most_bytes:
+        held: list[tuple[float, pathlib.Path, int]] = []
+        for used in self.folder.glob(f"*/{_USED}"):
+            # another process may be making one (its name is hidden) or deleting one
+            with contextlib.suppress(OSError):
+                if not used.parent.name.startswith("."):
+                    held.append((used.stat().st_mtime, used.parent, _size(used.parent)))
+        total = sum(size for _, _, size in held)
+        for _, place, size in sorted(held):
+            if total <= self.most_bytes:
                 return
             if place != newest:
                 # what a process has open stays readable to it, or, on some systems, cannot be deleted
                 shutil.rmtree(place, ignore_errors=True)
-                del sizes[place]
+                total -= size
 
 
 @contextlib.contextmanager
@@ -111,12 +126,13 @@ def _locked(file: pathlib.Path) -> Iterator[None]:
 
 
 def _size(folder: pathlib.Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def key(*parts: str) -> str:
-    """A name for an entry: the same for the same parts, this program's layout and OpenVINO's version."""
-    text = "\0".join([LAYOUT, metadata.version("openvino"), *parts])
+    """A name for an entry: the same for the same parts, this program's layout and the makers' versions."""
+    versions = (metadata.version(name) for name in ("openvino", "nncf", "tensorflow"))
+    text = "\0".join([LAYOUT, *versions, *parts])
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
@@ -145,7 +161,7 @@ def convert(
     """A model as OpenVINO runs it: the key and the folder of its entry.
 
     Made in a process of its own when it is not there yet, after `tell` has heard of it. ModelError says why
-    it cannot be.
+    it cannot be; that OpenVINO is not made for it, CannotConvert, is kept as well.
     """
     name = key("exact", model_hash(model), str(any_size))
 
@@ -159,9 +175,15 @@ def convert(
             "any_size": any_size,
             "allow_model_code": allow_model_code,
         }
-        run("inference.engines.conversion", folder, order)
+        try:
+            run("inference.engines.conversion", folder, order)
+        except CannotConvert as error:
+            (folder / _CANNOT).write_text(str(error))
 
-    return name, cache.entry(name, make)
+    folder = cache.entry(name, make)
+    if (folder / _CANNOT).is_file():
+        raise CannotConvert((folder / _CANNOT).read_text())
+    return name, folder
 
 
 @contextlib.contextmanager
@@ -204,9 +226,11 @@ def run(module: str, folder: pathlib.Path, order: dict[str, Any]) -> None:
     if done.returncode == 0:
         log.debug("%s: %s", module, done.stderr)
         return
-    log.error("%s ended with status %d: %s", module, done.returncode, done.stderr)
     said = done.stdout.strip().splitlines()
-    if done.returncode in (REFUSED, NOT_CONVERTED) and said:
+    expected = done.returncode in (REFUSED, NOT_CONVERTED) and said
+    level = logging.INFO if expected else logging.ERROR
+    log.log(level, "%s ended with status %d: %s", module, done.returncode, done.stderr)
+    if expected:
         raise (ModelError if done.returncode == REFUSED else CannotConvert)(said[-1])
     raise ModelError(
         f"The model could not be prepared for OpenVINO (exit status {done.returncode}); the log says more. "

@@ -60,6 +60,11 @@ class PosePredictor:
         """Node names in the order of the maps' channels, edges and more; after `setup`."""
         return self._method.info
 
+    @property
+    def is_top_down(self) -> bool:
+        """Whether points are looked for in crops around centroids; after `setup`."""
+        return isinstance(self._method, TopDown)
+
     def feed(self, raw: Frame) -> Any:
         """One frame, (height, width, 1 or 3) uint8, as `predict` takes it; FrameError if it is none."""
         if raw.dtype != np.uint8 or raw.ndim != 3 or raw.shape[2] not in (1, 3) or raw.size == 0:
