@@ -1,6 +1,7 @@
 """How cost grows: frames/s and latency against workers, viewers, frame size and batch; a chart and JSON.
 
-The sample's model on the sample's video, made larger and smaller. Latency is from the request to the first
+The sample's model on the sample's video, made larger and smaller; the model fits every frame into its own 384
+px, so that what grows with the size is the work around it. Latency is from the request to the first
 frame message, of a viewer that comes to idle workers, or, of several viewers at once, of the slowest. Their
 frames/s are those of all together.
 """
