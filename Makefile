@@ -76,7 +76,7 @@ ready-dev: venv
 # pip's exit status goes round the pipe through a file, because not every /bin/sh knows pipefail.
 define install
 	@[ ! .venv/.ready-$(1) -nt requirements/$(1).txt ] || exit 0; \
-	echo "Installing requirements/$(1).txt into .venv (3.2 GB when done, some minutes the first time) ..."; \
+	echo "Installing requirements/$(1).txt into .venv (3.4 GB when done, some minutes the first time) ..."; \
 	if [ -t 1 ]; then line='\r\033[K  %.70s'; wipe='\r\033[K'; else line=; wipe=; fi; \
 	rm -f .venv/.ready-*; \
 	{ $(PY) -m pip install --disable-pip-version-check --no-input --progress-bar off -r requirements/$(1).txt \
