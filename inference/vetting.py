@@ -203,7 +203,10 @@ def tried(
     tell: Callable[[str], None],
 ) -> tuple[Path, Agreement, int]:
     """The outcome of a model's trial, from the cache or made now: folder, agreement, frames it is of."""
-    key = converted.key(precision, key_of(paths), video_key(video), _processor())
+    from inference.engines.openvino import abilities
+
+    machine = f"{platform.machine()} {sorted(abilities())}"
+    key = converted.key(precision, key_of(paths), video_key(video), machine)
 
     def make(folder: Path) -> None:
         verb = "calibrating and checking" if precision == "int8" else "checking"
@@ -217,31 +220,16 @@ def tried(
         }
         converted.run("inference.vetting", folder, order)
 
-    folder = cache.entry(key, make)
-    try:
-        return folder, *_verdict(folder)
-    except (OSError, ValueError, LookupError, TypeError):
-        log.warning("what the cache holds of %s at %s is damaged, and is made again", paths, precision)
-        cache.forget(key)
-        folder = cache.entry(key, make)
-        return folder, *_verdict(folder)
+    return cache.opened(key, make, _outcome)
 
 
-def _processor() -> str:
-    """What a verdict depends on of the machine that it was found on."""
-    import openvino
-
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return f"{platform.machine()} {sorted(able)}"
-
-
-def _verdict(folder: Path) -> tuple[Agreement, int]:
-    """What a trial found, and of how many frames; OSError or ValueError if a file is not as it was."""
+def _outcome(folder: Path) -> tuple[Path, Agreement, int]:
+    """What `tried` gives; OSError or ValueError if a file is not as it was."""
     verdict = json.loads((folder / _VERDICT).read_text())
     for name, size in verdict["files"].items():
         if (folder / name).stat().st_size != size:
             raise ValueError(f"{name} has another size")
-    return Agreement(**verdict["agreement"]), verdict["frames"]
+    return folder, Agreement(**verdict["agreement"]), verdict["frames"]
 
 
 def why_not(found: Agreement) -> str:

@@ -17,16 +17,8 @@ from inference.engines import choice, converted
 from inference.engines.converted import Cache, CannotConvert
 from inference.errors import FrameError, ModelError
 from tests.conftest import ROOT
-from tests.kit.engines import run_here
+from tests.kit.engines import FORMATS, run_here
 
-FORMATS = (
-    "keras2.h5",
-    "keras3.h5",
-    "keras2.keras",
-    "keras3.keras",
-    "keras2_saved_model",
-    "keras3_saved_model",
-)
 OPTIONS = {"threads": 1, "any_size": False, "allow_model_code": False}
 
 
@@ -336,8 +328,13 @@ def test_heads_stay_exact(shared_data, shared_cache, here):
 
 def test_the_cache_says_what_is_in_it(shared_cache, shared_data, here):
     path = shared_data / "sleap" / "models" / "minimal_instance.UNet.bottomup"
-    _, folder = converted.convert(
-        shared_cache, model_files.inspect(path), any_size=True, allow_model_code=False, tell=silent
+    folder = converted.convert(
+        shared_cache,
+        model_files.inspect(path),
+        any_size=True,
+        allow_model_code=False,
+        tell=silent,
+        read=lambda folder: folder,
     )
     info = json.loads((folder / "info.json").read_text())
     assert info["input_shape"] == [None, None, 1]

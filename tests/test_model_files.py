@@ -12,6 +12,7 @@ import pytest
 from inference import model_files
 from inference.errors import ModelError
 from inference.model_files import Format
+from tests.kit.engines import FORMATS
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +26,7 @@ def kit():
 def written(kit, tmp_path_factory) -> dict[str, Path]:
     """One small model of each format."""
     folder = tmp_path_factory.mktemp("formats")
-    return {form: kit.save(folder, form, kit.picking) for form in kit.FORMATS}
+    return {form: kit.save(folder, form, kit.picking) for form in FORMATS}
 
 
 def refusal(path: Path, **options) -> str:

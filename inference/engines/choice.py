@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from inference.engines import Engine, converted
 from inference.engines.converted import Cache, CannotConvert
@@ -53,7 +54,7 @@ def opener(engine: str, cache: Cache, tell: Tell, *, or_tensorflow: bool = False
     """
     if engine == "tensorflow":
         return open_tensorflow
-    return partial(_open_or_fall_back if or_tensorflow else _open_or_say, cache, tell)
+    return partial(_open_or_explain, cache, tell, or_tensorflow)
 
 
 def open_tensorflow(model: StoredModel, *, threads: int, any_size: bool, allow_model_code: bool) -> Engine:
@@ -76,35 +77,24 @@ def open_openvino(
     """A stored model run by OpenVINO, converted if it is not in the cache; ModelError if that cannot be."""
     from inference.engines.openvino import OpenVINOEngine
 
-    convert = partial(
-        converted.convert, cache, model, any_size=any_size, allow_model_code=allow_model_code, tell=tell
+    return converted.convert(
+        cache,
+        model,
+        any_size=any_size,
+        allow_model_code=allow_model_code,
+        tell=tell,
+        read=partial(OpenVINOEngine, threads=threads, precision=precision),
     )
-    key, folder = convert()
-    try:
-        return OpenVINOEngine(folder, threads=threads, precision=precision)
-    except (RuntimeError, OSError, ValueError, LookupError):
-        log.warning("what the cache holds of %s is damaged, and is made again", model.name)
-        cache.forget(key)
-        _, folder = convert()
-        return OpenVINOEngine(folder, threads=threads, precision=precision)
 
 
-def _open_or_say(
-    cache: Cache, tell: Tell, model: StoredModel, *, threads: int, any_size: bool, allow_model_code: bool
+def _open_or_explain(
+    cache: Cache, tell: Tell, or_tensorflow: bool, model: StoredModel, **options: Any
 ) -> Engine:
-    options = {"threads": threads, "any_size": any_size, "allow_model_code": allow_model_code}
+    """As `open_openvino`; for what cannot be converted, TensorFlow or a way out."""
     try:
-        return open_openvino(cache, tell, model, **options)  # type: ignore[arg-type]
+        return open_openvino(cache, tell, model, **options)
     except CannotConvert as error:
-        raise CannotConvert(f"{error} Or start with --engine tensorflow --precision exact.") from error
-
-
-def _open_or_fall_back(
-    cache: Cache, tell: Tell, model: StoredModel, *, threads: int, any_size: bool, allow_model_code: bool
-) -> Engine:
-    options = {"threads": threads, "any_size": any_size, "allow_model_code": allow_model_code}
-    try:
-        return open_openvino(cache, tell, model, **options)  # type: ignore[arg-type]
-    except CannotConvert as error:
+        if not or_tensorflow:
+            raise CannotConvert(f"{error} Or start with --engine tensorflow --precision exact.") from error
         log.warning("%s TensorFlow runs it.", error)
-        return open_tensorflow(model, **options)  # type: ignore[arg-type]
+        return open_tensorflow(model, **options)

@@ -21,7 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar
 
 from inference.errors import InferenceError, ModelError
 from inference.model_files import Format, StoredModel
@@ -46,6 +46,11 @@ _CHUNK = 1 << 20
 class CannotConvert(ModelError):
     """OpenVINO cannot run this model, or computes something else than TensorFlow does."""
 
+
+_DAMAGED = (RuntimeError, OSError, ValueError, LookupError, TypeError)
+"""What reading raises of files that are not as they were written."""
+
+Content = TypeVar("Content")
 
 Make = Callable[[pathlib.Path], None]
 """Fills a new, empty folder."""
@@ -81,9 +86,15 @@ class Cache:
             os.utime(place / _USED)
         return place
 
-    def forget(self, key: str) -> None:
-        """Delete an entry, as if it had never been made."""
-        shutil.rmtree(self.folder / key, ignore_errors=True)
+    def opened(self, key: str, make: Make, read: Callable[[pathlib.Path], Content]) -> Content:
+        """What `read` makes of an entry; one that it finds damaged is made again, once. Raises as `entry`."""
+        place = self.entry(key, make)
+        try:
+            return read(place)
+        except _DAMAGED:
+            log.warning("what the cache holds at %s is damaged, and is made again", place, exc_info=True)
+            shutil.rmtree(place, ignore_errors=True)
+        return read(self.entry(key, make))
 
     def _make(self, place: pathlib.Path, make: Make) -> None:
         new = place.with_name(f".{place.name}")
@@ -157,8 +168,9 @@ def convert(
     any_size: bool,
     allow_model_code: bool,
     tell: Callable[[str], None] = lambda step: None,
-) -> tuple[str, pathlib.Path]:
-    """A model as OpenVINO runs it: the key and the folder of its entry.
+    read: Callable[[pathlib.Path], Content],
+) -> Content:
+    """What `read` makes of the folder of a model as OpenVINO runs it.
 
     Made in a process of its own when it is not there yet, after `tell` has heard of it. ModelError says why
     it cannot be; that OpenVINO is not made for it, CannotConvert, is kept as well.
@@ -180,10 +192,12 @@ def convert(
         except CannotConvert as error:
             (folder / _CANNOT).write_text(str(error))
 
-    folder = cache.entry(name, make)
-    if (folder / _CANNOT).is_file():
-        raise CannotConvert((folder / _CANNOT).read_text())
-    return name, folder
+    def read_if_converted(folder: pathlib.Path) -> Content:
+        if (folder / _CANNOT).is_file():
+            raise CannotConvert((folder / _CANNOT).read_text())
+        return read(folder)
+
+    return cache.opened(name, make, read_if_converted)
 
 
 @contextlib.contextmanager

@@ -39,6 +39,12 @@ _SHORT = {"BF16": openvino.Type.bf16, "FP16": openvino.Type.f16}
 """What OpenVINO says of a processor that computes with numbers of 16 bits."""
 
 
+def abilities() -> list[str]:
+    """What the processor computes with, in OpenVINO's words: FP32, BF16, INT8 and the like."""
+    able: list[str] = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return able
+
+
 class OpenVINOEngine:
     """A converted model, run by OpenVINO on the processor."""
 
@@ -120,5 +126,5 @@ class OpenVINOEngine:
 
     def _short(self) -> openvino.Type:
         """Numbers of 16 bits if the processor computes with them, else of 32."""
-        able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        able = abilities()
         return next((number for name, number in _SHORT.items() if name in able), openvino.Type.f32)

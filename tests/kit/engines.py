@@ -12,6 +12,16 @@ from typing import Any
 
 from inference.engines import converted
 
+FORMATS = (
+    "keras2.h5",
+    "keras3.h5",
+    "keras2.keras",
+    "keras3.keras",
+    "keras2_saved_model",
+    "keras3_saved_model",
+)
+"""What models are saved as, each by `keras_models.save`."""
+
 
 def run_here(module: str, folder: Path, order: dict[str, Any]) -> None:
     """In place of `converted.run`: the same work on the same order, without the process."""

@@ -14,15 +14,6 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-FORMATS = (
-    "keras2.h5",
-    "keras3.h5",
-    "keras2.keras",
-    "keras3.keras",
-    "keras2_saved_model",
-    "keras3_saved_model",
-)
-
 
 def picking(k: Any, *, size=(None, None), stride: int = 1, channels: int = 1, nodes: int = 1) -> Any:
     """A model of Keras `k` whose map cell (i, j) is input pixel (i * stride, j * stride); of colour, red."""
@@ -52,7 +43,7 @@ def hourglass(k: Any, depth: int, channels: int = 1) -> Any:
 
 
 def save(folder: Path, form: str, make) -> Path:
-    """Save what `make(keras)` gives in one of FORMATS, and name the file or folder."""
+    """Save what `make(keras)` gives in one of `kit.engines.FORMATS`, and name the file or folder."""
     model = make(tf_keras if form.startswith("keras2") else keras)
     path = folder / form
     with warnings.catch_warnings():
