@@ -3,37 +3,83 @@
 The data flow is PUSH -> PULL -> PUSH -> PULL. PUSH deals to every connected peer in turn, ready or
 not, and by default whole seconds of work vanish into a peer's buffers; so marks and buffers are
 small and set before bind or connect, and what really bounds the work in flight is credit, kept by
-whoever sends. Everything binds and connects on the loopback interface.
+whoever sends.
+
+Everything binds on the loopback interface. Every user of the machine can reach that, so each channel is
+encrypted (CURVE), and nobody connects who was not told its key. There is no other kind of channel: one
+between machines cannot be open by mistake. Who tries without the key is refused and counted.
 """
 
 from __future__ import annotations
 
 import errno
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from inference.errors import PortInUse, WireError
+from inference.messages import Endpoint
 from inference.wire import decode, encode
 
 MARK = 1
 BUFFER = 64 * 1024
 HOST = "127.0.0.1"
+LARGEST = 1 << 28
+"""Bytes that a part may have: more than any frame; who sends a larger one is cut off."""
+COUNTED_EVERY = 0.2
+"""Seconds between two counts of refused peers, however many there are."""
+_EVENTS = (
+    zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_STOPPED
+)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A CURVE key pair. Here the public half is a secret too: it is what lets a peer in."""
+
+    public: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+def new_keys() -> Keys:
+    """A key pair that nobody has."""
+    public, secret = zmq.curve_keypair()
+    return Keys(public.decode(), secret.decode())
+
+
+def ignore(refused: int) -> None:
+    """Make nothing of refused peers."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Who binds a channel: at `port` (None: a free one), for peers that know the keys' public half.
+
+    `refused` is told, from a thread of its own, how many others have tried.
+    """
+
+    port: int | None = None
+    keys: Keys = field(default_factory=new_keys)
+    refused: Callable[[int], None] = ignore
 
 
 class Sender:
     """The PUSH end of a channel: messages in, parts out. One thread at a time may use it."""
 
-    def __init__(self, port: int | None = None, connect: str | None = None) -> None:
-        """Bind to `port` (None: a free one) or, if an address is given, connect to it."""
+    def __init__(self, where: Binding | Endpoint) -> None:
+        """Bind, or connect to where another has bound; PortInUse."""
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
         # A PUSH without IMMEDIATE queues for a peer whose connection is not yet, or no longer, there.
         self._socket.setsockopt(zmq.IMMEDIATE, 1)
         self._socket.setsockopt(zmq.LINGER, 0)
-        self.address = _attach(self._socket, zmq.SNDHWM, zmq.SNDBUF, port, connect)
+        self.endpoint = _attach(self._socket, zmq.SNDHWM, zmq.SNDBUF, where)
 
     def send(self, message: Any, timeout: float) -> bool:
         """Send a message within `timeout` s; False if no peer takes it by then."""
@@ -47,7 +93,7 @@ class Sender:
 
     def close(self) -> None:
         """Close the channel; what was not sent yet is dropped."""
-        self._socket.close()
+        _close(self._socket)
 
     def __enter__(self) -> Sender:
         return self
@@ -61,10 +107,10 @@ class Sender:
 class Receiver:
     """The PULL end of a channel: parts in, messages out. One thread at a time may use it."""
 
-    def __init__(self, port: int | None = None, connect: str | None = None) -> None:
-        """Bind to `port` (None: a free one) or, if an address is given, connect to it."""
+    def __init__(self, where: Binding | Endpoint) -> None:
+        """Bind, or connect to where another has bound; PortInUse."""
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PULL)
-        self.address = _attach(self._socket, zmq.RCVHWM, zmq.RCVBUF, port, connect)
+        self.endpoint = _attach(self._socket, zmq.RCVHWM, zmq.RCVBUF, where)
 
     def receive(self, timeout: float) -> Any | None:
         """The next message, or None if none comes within `timeout` s; WireError if it is malformed."""
@@ -75,7 +121,7 @@ class Receiver:
 
     def close(self) -> None:
         """Close the channel; what was not received yet is dropped."""
-        self._socket.close(linger=0)
+        _close(self._socket)
 
     def __enter__(self) -> Receiver:
         return self
@@ -86,20 +132,65 @@ class Receiver:
         self.close()
 
 
-def _attach(socket: zmq.Socket[bytes], mark: int, buffer: int, port: int | None, connect: str | None) -> str:
+class _Gate(threading.Thread):
+    """Counts the peers that a bound socket refuses; ends with the socket."""
+
+    def __init__(self, socket: zmq.Socket[bytes], refused: Callable[[int], None]) -> None:
+        super().__init__(name="gate", daemon=True)
+        self._monitor = socket.get_monitor_socket(_EVENTS)
+        self._refused = refused
+        self._strangers: set[int] = set()
+        self._count = 0
+
+    def run(self) -> None:
+        """Take every event at once, since libzmq waits for that; tell of refusals now and then."""
+        told, open_ = float("-inf"), True
+        while open_:
+            if self._monitor.poll(int(COUNTED_EVERY * 1000) if self._count else None):
+                open_ = self._take(**recv_monitor_message(self._monitor))
+            if self._count and time.monotonic() - told >= COUNTED_EVERY:
+                self._refused(self._count)
+                self._count, told = 0, time.monotonic()
+        self._monitor.close(linger=0)
+
+    def _take(self, event: int, value: int, endpoint: bytes) -> bool:
+        """Note one event of a connection, whose descriptor is `value`; False if it is the last."""
+        if event == zmq.EVENT_ACCEPTED:
+            self._strangers.add(value)
+        elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._strangers.discard(value)
+        elif event == zmq.EVENT_DISCONNECTED and value in self._strangers:
+            self._strangers.remove(value)
+            self._count += 1
+        return event != zmq.EVENT_MONITOR_STOPPED
+
+
+def _attach(socket: zmq.Socket[bytes], mark: int, buffer: int, where: Binding | Endpoint) -> Endpoint:
     socket.setsockopt(mark, MARK)
     socket.setsockopt(buffer, BUFFER)
-    if connect is not None:
-        socket.connect(connect)
-        return connect
+    socket.setsockopt(zmq.MAXMSGSIZE, LARGEST)
+    if isinstance(where, Endpoint):
+        own = new_keys()
+        socket.curve_publickey, socket.curve_secretkey = own.public.encode(), own.secret.encode()
+        socket.curve_serverkey = where.key.encode()
+        socket.connect(where.address)
+        return where
+    socket.curve_server = True
+    socket.curve_secretkey = where.keys.secret.encode()
+    _Gate(socket, where.refused).start()
     try:
-        socket.bind(f"tcp://{HOST}:{port or '*'}")
+        socket.bind(f"tcp://{HOST}:{where.port or '*'}")
     except zmq.ZMQError as error:
-        socket.close(linger=0)
+        _close(socket)
         if error.errno in (zmq.EADDRINUSE, errno.EACCES):
-            raise PortInUse(f"port {port} is in use or not allowed") from error
+            raise PortInUse(f"port {where.port} is in use or not allowed") from error
         raise
-    return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+    return Endpoint(socket.getsockopt_string(zmq.LAST_ENDPOINT), where.keys.public)
+
+
+def _close(socket: zmq.Socket[bytes]) -> None:
+    socket.disable_monitor()
+    socket.close(linger=0)
 
 
 class Pipe:
@@ -133,4 +224,4 @@ class Pipe:
         self.connection.close()
 
 
-__all__ = ["Pipe", "Receiver", "Sender", "WireError"]
+__all__ = ["Binding", "Keys", "Pipe", "Receiver", "Sender", "WireError", "new_keys"]

@@ -10,8 +10,10 @@ import contextlib
 import importlib
 import logging
 import multiprocessing
+import select
 import signal
 import sys
+import time
 import types
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
@@ -20,9 +22,15 @@ from typing import Any
 
 from inference.channels import Pipe
 from inference.errors import WireError
+from inference.messages import Ping, Pong
 
 log = logging.getLogger(__name__)
 _spawn = multiprocessing.get_context("spawn")
+
+TELL_PATIENCE = 5.0
+"""Seconds that an order may wait for room in the pipe, which holds hundreds: whoever sends it waits too."""
+START_PATIENCE = 300.0
+"""Seconds that a child may take before it says anything: its libraries may lie on a slow disk."""
 
 
 class Child:
@@ -32,6 +40,9 @@ class Child:
         ours, theirs = _spawn.Pipe()
         self.pipe = Pipe(ours)
         self.name = name
+        self._heard = time.monotonic()
+        self._spoke = self._asked = False
+        self._killed_for = ""
         self._process = _spawn.Process(target=_enter, args=(main, theirs, *arguments), name=name, daemon=True)
         with _ctrl_c_blocked(), _main_left_out():
             self._process.start()
@@ -52,24 +63,60 @@ class Child:
         return self._process.is_alive()
 
     def tell(self, message: Any) -> None:
-        """Send the child a message; nothing happens if it is dead, which its sentinel tells."""
+        """Send the child a message; nothing happens if it is dead, which its sentinel tells.
+
+        One that takes no messages is killed, since whoever tells it something would wait for ever.
+        """
         with contextlib.suppress(OSError, ValueError):
-            self.pipe.send(message)
+            if _has_room(self.pipe.connection):
+                self.pipe.send(message)
+            elif self.alive():
+                self.kill(f"it took no orders for {TELL_PATIENCE:g} s")
 
     def news(self) -> Iterator[Any]:
         """All that the child has said so far, also if it is dead by now."""
         try:
             while self.pipe.poll():
                 try:
-                    yield self.pipe.receive()
+                    said = self.pipe.receive()
                 except WireError as error:
                     log.warning("%s said something malformed: %s", self.name, error)
+                    continue
+                self._heard, self._spoke, self._asked = time.monotonic(), True, False
+                if not isinstance(said, Pong):
+                    yield said
         except (EOFError, OSError):
             return
+
+    def check(self, patience: float) -> None:
+        """Kill the child if it has been silent for `patience` s though it was asked to say something.
+
+        To be called now and then, behind `news`. A process that was stopped is found so, or one that cannot
+        run any other thread.
+        """
+        silence = time.monotonic() - self._heard
+        if silence > (patience if self._spoke else max(patience, START_PATIENCE)):
+            self.kill(f"it was silent for {silence:.0f} s")
+        elif silence > patience / 2 and not self._asked:
+            self._asked = True
+            self.tell(Ping())
+
+    def kill(self, why: str) -> None:
+        """End the process at once, even a stopped one; `epitaph` will say why."""
+        log.warning("%s is killed: %s", self.name, why)
+        self._killed_for = self._killed_for or why
+        self._process.kill()
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended the process: then it may have been bad luck, not its own doing."""
+        return (self._process.exitcode or 0) < 0
 
     def epitaph(self) -> str:
         """How the process ended, in words."""
         self._process.join(1)
+        if self._killed_for:
+            return f"ended because {self._killed_for}"
         code = self._process.exitcode
         if code is None or code >= 0:
             return f"exit status {code}"
@@ -85,6 +132,13 @@ class Child:
             self._process.kill()
             self._process.join(1)
         self.pipe.close()
+
+
+def _has_room(connection: Connection) -> bool:
+    """Whether a small message can be written now, or within `TELL_PATIENCE` s."""
+    poll = select.poll()
+    poll.register(connection, select.POLLOUT)
+    return bool(poll.poll(TELL_PATIENCE * 1000))
 
 
 def _enter(main: str, connection: Connection, *arguments: Any) -> None:

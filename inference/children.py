@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference.catalog import key_of
-from inference.channels import Pipe, Receiver, Sender
+from inference.channels import Binding, Keys, Pipe, Receiver, Sender
 from inference.engines import Engine, choice
 from inference.engines.converted import Cache
 from inference.errors import ModelError, PortInUse
 from inference.logs import configure_log, stderr_to_log
-from inference.messages import BindFailed, Bound, Connect, Load, Loading
+from inference.messages import BindFailed, Bound, Connect, Dropped, Load, Loading
 from inference.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,17 +30,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def producer_main(connection: Connection, settings: Settings) -> None:
-    """Be the producer process: bind, tell the address, produce."""
+def producer_main(connection: Connection, settings: Settings, keys: Keys, first_batch: int) -> None:
+    """Be the producer process: bind, tell where, produce. Batches are numbered from `first_batch`."""
     configure_log(settings.log_level)
     pipe = Pipe(connection)
     try:
-        outlet = Sender(port=settings.producer_send_port)
+        binding = Binding(settings.producer_send_port, keys, lambda peers: pipe.send(Dropped(0, peers)))
+        outlet = Sender(binding)
     except PortInUse as error:
         pipe.send(BindFailed(str(error)))
         return
     with outlet:
-        pipe.send(Bound(outlet.address))
+        pipe.send(Bound(outlet.endpoint))
         from inference.live import Sources
         from inference.producer import Limits, produce
 
@@ -51,7 +52,7 @@ def producer_main(connection: Connection, settings: Settings) -> None:
             settings.window_bytes,
             settings.batches_per_worker,
         )
-        produce(pipe, outlet, limits, Sources(settings.sources))
+        produce(pipe, outlet, limits, Sources(settings.sources), first_batch)
 
 
 def worker_main(connection: Connection, settings: Settings) -> None:
@@ -76,7 +77,7 @@ def worker_main(connection: Connection, settings: Settings) -> None:
             choice.warm(engine)
     _thread("loader", follow, orders, models, go.put)
     order = go.get()
-    with Receiver(connect=order.work) as inbox, Sender(connect=order.results) as outbox:
+    with Receiver(order.work) as inbox, Sender(order.results) as outbox:
         work(inbox, outbox, pipe, models)
 
 

@@ -7,21 +7,32 @@ that nobody has claimed yet, since they may have been in its queue: a duplicate 
 a lost frame would stop its run.
 
 A frame that was held by `ALONE_AFTER` dying workers is run alone from then on, and if that worker
-dies too the frame is given up: only then is it sure which frame kills.
+dies too the frame is given up: only then is it sure which frame kills. Unless workers die for other
+reasons at the time, that is workers that had other frames or none: then it may have been bad luck, and
+the frame is tried again.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.messages import Resend
 
 ALONE_AFTER = 3
+"""A frame that was there at so many deaths is run alone. A worker that hangs counts for all of them."""
+UNREST = 5.0
+"""For so long (s) after a death that was not a frame's fault, no frame is blamed for another."""
+BEYOND_LUCK = 15
+"""At so many deaths it is the frame, whatever else goes on."""
 OVERTAKEN = 64
 """So many later batches claimed before it mean that a batch is lost; a worker's queue holds three or so."""
 CLOSED_KEPT = 4096
 """Answered batches that are remembered, to know late news of them; far more than are ever under way."""
+
+_Frame = tuple[str, int]
+"""A frame: its run and its index."""
 
 
 @dataclass
@@ -32,6 +43,12 @@ class _Batch:
     orphaned: bool = False
     passed: int = 0
     sent_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Death:
+    at: float
+    held: frozenset[_Frame]
 
 
 @dataclass(frozen=True)
@@ -51,12 +68,17 @@ class Ledger:
     """The books of all batches between the producer and the collector."""
 
     def __init__(self) -> None:
+        self.next_batch = 1
+        """Above the number of every batch that was heard of."""
         self._batches: dict[int, _Batch] = {}
         self._closed: dict[int, None] = {}
-        self._deaths: dict[tuple[str, int], int] = {}
+        self._busy: dict[int, tuple[int, int, float]] = {}
+        self._deaths: dict[_Frame, int] = {}
+        self._recent: deque[_Death] = deque()
 
     def sent(self, batch: int, run: str, frames: tuple[int, ...], now: float) -> Resend | None:
         """The producer has sent a batch at the time `now` (s); an order if who took it is dead by now."""
+        self.next_batch = max(self.next_batch, batch + 1)
         if batch in self._closed:
             return None
         entry = self._batches.setdefault(batch, _Batch())
@@ -66,8 +88,10 @@ class Ledger:
         self._close(batch)
         return Resend(batch, entry.frames, alone=False)
 
-    def claimed(self, batch: int, worker: int) -> None:
-        """A worker has taken a batch."""
+    def claimed(self, batch: int, worker: int, frames: int, now: float) -> None:
+        """A worker has taken a batch of so many frames, and so is done with the one before."""
+        self.next_batch = max(self.next_batch, batch + 1)
+        self._busy[worker] = (batch, frames, now)
         if batch in self._closed:
             return
         self._batches.setdefault(batch, _Batch()).worker = worker
@@ -77,6 +101,7 @@ class Ledger:
 
     def answered(self, batch: int, run: str, frames: Sequence[int]) -> bool:
         """A batch has its frames' results; False if it was closed before."""
+        self._busy = {worker: busy for worker, busy in self._busy.items() if busy[0] != batch}
         for frame in frames:
             self._deaths.pop((run, frame), None)
         if batch in self._closed:
@@ -84,15 +109,23 @@ class Ledger:
         self._close(batch)
         return True
 
-    def died(self, worker: int) -> Losses:
-        """A worker is dead: what has to be run again, and what has to be given up."""
+    def died(self, worker: int, now: float, hung: bool = False) -> Losses:
+        """A worker is dead, or `hung` and was ended: what has to be run again, and what to be given up."""
+        self._busy.pop(worker, None)
+        held = frozenset(
+            (entry.run, frame)
+            for entry in self._batches.values()
+            if entry.worker == worker and entry.run is not None
+            for frame in entry.frames
+        )
+        self._remember(_Death(now, held))
         resend: list[Resend] = []
-        given_up: list[tuple[str, int]] = []
-        held, runs = False, set()
+        given_up: list[_Frame] = []
+        had_claimed, runs = False, set()
         for batch, entry in list(self._batches.items()):
             if entry.worker not in (worker, None):
                 continue
-            held = held or entry.worker == worker
+            had_claimed = had_claimed or entry.worker == worker
             if entry.run is None or not entry.frames:
                 entry.orphaned = entry.worker == worker
                 continue
@@ -101,27 +134,37 @@ class Ledger:
             if entry.worker is None:
                 resend.append(Resend(batch, entry.frames, alone=False))
             else:
-                resend.append(self._run_again(batch, entry.run, entry, given_up))
-        return Losses(tuple(resend), tuple(given_up), held, frozenset(runs))
+                resend.append(self._run_again(batch, entry.run, entry.frames, hung, given_up))
+        return Losses(tuple(resend), tuple(given_up), had_claimed, frozenset(runs))
 
     def _run_again(
-        self,
-        batch: int,
-        run: str,
-        entry: _Batch,
-        given_up: list[tuple[str, int]],
+        self, batch: int, run: str, frames: tuple[int, ...], hung: bool, given_up: list[_Frame]
     ) -> Resend:
         """Blame each frame for the death; add the one that is sure to be at fault to `given_up`."""
         again = []
-        for frame in entry.frames:
-            self._deaths[run, frame] = self._deaths.get((run, frame), 0) + 1
-            if self._deaths[run, frame] > ALONE_AFTER and len(entry.frames) == 1:
+        for frame in frames:
+            deaths = self._deaths.get((run, frame), 0) + 1
+            self._deaths[run, frame] = max(deaths, ALONE_AFTER) if hung else deaths
+            if deaths > ALONE_AFTER and len(frames) == 1 and self._at_fault((run, frame), deaths):
                 given_up.append((run, frame))
-                del self._deaths[run, frame]
             else:
                 again.append(frame)
         worst = max((self._deaths[run, frame] for frame in again), default=0)
         return Resend(batch, tuple(again), alone=worst >= ALONE_AFTER)
+
+    def _remember(self, death: _Death) -> None:
+        self._recent.append(death)
+        while self._recent[0].at < death.at - UNREST:
+            self._recent.popleft()
+
+    def _at_fault(self, frame: _Frame, deaths: int) -> bool:
+        """Whether the frame is to blame: all workers that died of late had it, or another suspect."""
+        suspects = {frame} | {other for other, count in self._deaths.items() if count >= ALONE_AFTER}
+        return deaths >= BEYOND_LUCK or all(death.held & suspects for death in self._recent)
+
+    def overdue(self, now: float, limit: float) -> list[int]:
+        """Workers that have held a batch for longer than `limit` s for each of its frames."""
+        return [worker for worker, (_, frames, since) in self._busy.items() if now - since > limit * frames]
 
     def lost(self, before: float) -> tuple[Resend, ...]:
         """Batches that are in no worker's queue, though nobody claimed them.
@@ -138,6 +181,14 @@ class Ledger:
                 self._close(batch)
                 resend.append(Resend(batch, entry.frames, alone=False))
         return tuple(resend)
+
+    def abandon(self) -> None:
+        """The producer is dead, and with it all frames that it kept: a new one decodes them again.
+
+        Workers may still answer what they have; numbers below `next_batch` are used up.
+        """
+        for batch in list(self._batches):
+            self._close(batch)
 
     def forget(self, run: str) -> None:
         """A run is over: its frames' deaths count no longer; workers may still answer its batches."""

@@ -7,13 +7,21 @@ video's own pixels, with (0, 0) at the centre of the top left pixel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 Frame = npt.NDArray[np.uint8]
 """A video frame: (height, width, channels) uint8; 1 channel is gray, 3 are red, green, blue."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a channel is bound, and the key without which nobody can connect to it."""
+
+    address: str
+    key: str = field(repr=False)
 
 
 # What a model is and does -----------------------------------------------------------------------
@@ -125,6 +133,9 @@ class OpenRun:
     Frames `start` up to, not including, `stop` (None: the end). `compare` is a second model for the same
     frames. `image_width` is the width of the JPEG that goes with each prediction, in px (None: the video's
     own; 0: nobody looks, so there is none). `live`: it is a live source, and `path` its name.
+
+    A run that a dead producer had open is opened again at its next frame: then `taken` slots of its window
+    are in use already, and a live source had given `sequence` frames before.
     """
 
     run: str
@@ -136,6 +147,8 @@ class OpenRun:
     image_width: int | None
     options: PoseOptions
     live: bool = False
+    taken: int = 0
+    sequence: int = 0
 
 
 @dataclass(frozen=True)
@@ -183,14 +196,35 @@ class Resend:
     alone: bool
 
 
+# To any child, and its answer ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ping:
+    """Say that you are alive."""
+
+
+@dataclass(frozen=True)
+class Pong:
+    """The process runs, whatever its other threads do."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """So many messages came that were none of ours, and so many peers without the key were refused."""
+
+    messages: int = 0
+    peers: int = 0
+
+
 # Producer to pipeline -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Bound:
-    """The producer deals its batches at this address."""
+    """The producer deals its batches there."""
 
-    address: str
+    work: Endpoint
 
 
 @dataclass(frozen=True)
@@ -333,8 +367,8 @@ class Unload:
 class Connect:
     """Every model asked for so far is warm: take work from there, and send results there."""
 
-    work: str
-    results: str
+    work: Endpoint
+    results: Endpoint
 
 
 @dataclass(frozen=True)
@@ -379,9 +413,10 @@ class LoadFailed:
 
 @dataclass(frozen=True)
 class Claimed:
-    """The worker has taken this batch: if it dies now, the batch was in its hands."""
+    """The worker has taken this batch of so many frames: if it dies now, they were in its hands."""
 
     batch: int
+    frames: int
 
 
 # Pipeline to viewer -------------------------------------------------------------------------------

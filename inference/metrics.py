@@ -25,6 +25,10 @@ class Source(Protocol):
         """Number of workers that had to be replaced."""
 
     @property
+    def producer_restarts(self) -> int:
+        """Number of producers that had to be replaced."""
+
+    @property
     def ready_workers(self) -> int:
         """Number of workers that take work."""
 
@@ -43,6 +47,11 @@ class Metrics:
         self._dropped = Counter(
             "inference_messages_dropped", "Messages that were none of ours.", registry=self._registry
         )
+        self._refused = Counter(
+            "inference_peers_refused",
+            "Connections to the pipeline's ports without their key.",
+            registry=self._registry,
+        )
         self._stages = Histogram(
             "inference_stage_seconds",
             "Time a frame spent in each stage of its way.",
@@ -59,8 +68,15 @@ class Metrics:
 
     def collect(self) -> list[CounterMetricFamily]:
         """Counters that the pipeline itself keeps (prometheus-client's collector interface)."""
-        name, text = "inference_worker_restarts", "Workers that had to be replaced."
-        return [CounterMetricFamily(name, text, value=self._source.restarts)]
+        workers, producers = self._source.restarts, self._source.producer_restarts
+        return [
+            CounterMetricFamily(
+                "inference_worker_restarts", "Workers that had to be replaced.", value=workers
+            ),
+            CounterMetricFamily(
+                "inference_producer_restarts", "Producers that had to be replaced.", value=producers
+            ),
+        ]
 
     def frame(self, result: Result | Failed) -> None:
         """Count one frame that is in order, with the times of its stages."""
@@ -77,9 +93,13 @@ class Metrics:
             self._known[name] = self._stages.labels(name)
         return self._known[name]
 
-    def dropped(self) -> None:
-        """Count one message that was none of ours."""
-        self._dropped.inc()
+    def dropped(self, messages: int = 1) -> None:
+        """Count messages that were none of ours."""
+        self._dropped.inc(messages)
+
+    def refused(self, peers: int) -> None:
+        """Count peers that did not have the key."""
+        self._refused.inc(peers)
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""

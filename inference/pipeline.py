@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from inference.catalog import ModelFile, video_key
-from inference.channels import Receiver
+from inference.channels import Binding, Receiver
 from inference.child import Child
 from inference.collector import collect
 from inference.errors import PipelineError, PortInUse
@@ -26,18 +26,16 @@ from inference.ledger import Ledger
 from inference.messages import (
     Answer,
     BeginRun,
-    BindFailed,
-    Bound,
     Capacity,
     CloseRun,
     Connect,
     Credit,
     EndOfStream,
+    Endpoint,
     Failed,
     Finished,
     Opened,
     OpenRun,
-    Quit,
     Result,
     RunDone,
     RunFailed,
@@ -48,6 +46,8 @@ from inference.messages import (
 )
 from inference.metrics import Metrics
 from inference.pool import Model, Pool
+from inference.production import Production
+from inference.reopening import Reopening
 from inference.run import Run, RunRequest
 from inference.settings import Settings, Source
 
@@ -57,7 +57,6 @@ TICK = 0.25
 """The watcher looks at clocks this often (s)."""
 LOST_AFTER = 1.0
 """A batch that nobody claimed for so long (s) while all workers idle was lost on the way."""
-START_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -82,11 +81,15 @@ class Pipeline:
         self._stop = threading.Event()
         self._wake_out, self._wake_in = connection.Pipe(duplex=False)
         self._threads: list[threading.Thread] = []
-        self._producer: Child | None = None
+        self._reopening = Reopening()
         self._results: Receiver | None = None
+        self._work: Endpoint | None = None
         self._all_connected = False
         self._failure: str | None = None
-        self._pool = Pool(self._spawn_worker, settings.n_servers, settings.max_models, self)
+        self._production = Production(settings, lambda: self._ledger.next_batch, self)
+        self._pool = Pool(
+            self._spawn_worker, settings.n_servers, settings.max_models, settings.time_limit, self
+        )
 
     # Lifetime ------------------------------------------------------------------------------------
 
@@ -96,28 +99,26 @@ class Pipeline:
         Raises PortInUse, which names the flag, and PipelineError.
         """
         try:
-            self._results = Receiver(port=self.settings.consumer_send_port)
+            self._results = Receiver(
+                Binding(self.settings.consumer_send_port, refused=lambda peers: self.dropped(0, peers))
+            )
         except PortInUse as error:
             raise _named(error, "-consumer_send_port") from error
-        self._producer = Child("producer", "inference.children:producer_main", self.settings)
-        # Its address first: workers keep every core busy at their start.
-        connect = Connect(_address_of(self._producer), self._results.address)
+        try:
+            # The producer first: workers keep every core busy at their start.
+            self._work = self._production.start()
+        except PortInUse as error:
+            raise _named(error, "-producer_send_port") from error
         # which video it will be, and so whether a model may be computed less exactly, is not known yet
-        self._pool.start(models if self.settings.precision == "exact" else [], connect)
-        for name, target, argument in (
-            ("collector", self._collect, self._results),
-            ("watcher", self._watch, self._producer),
-        ):
-            thread = threading.Thread(target=target, args=(argument,), name=name, daemon=True)
+        known = models if self.settings.precision == "exact" else []
+        self._pool.start(known, Connect(self._work, self._results.endpoint))
+        for name, target in (("collector", self._collect), ("watcher", self._watch)):
+            thread = threading.Thread(target=target, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def _spawn_worker(self, name: str) -> Child:
         return Child(name, "inference.children:worker_main", self.settings)
-
-    def _tell_producer(self, order: Any) -> None:
-        if self._producer is not None:
-            self._producer.tell(order)
 
     def close(self) -> None:
         """End every run, thread and process, within about 3 s."""
@@ -130,11 +131,10 @@ class Pipeline:
         self._wake_in.send_bytes(b".")
         for thread in self._threads:
             thread.join(1)
-        self._tell_producer(Quit())
+        self._production.ask_to_end()
         self._pool.ask_to_end()
         self._pool.end(1)
-        if self._producer is not None:
-            self._producer.end(1)
+        self._production.end(1)
         if self._results is not None:
             self._results.close()
 
@@ -158,20 +158,10 @@ class Pipeline:
             self._runs[run.id] = run
             wanted = [request.model] if request.compare is None else [request.model, request.compare]
             run.models = [self._pool.use(self._tried_on(request.video, file)) for file in wanted]
-            keys = [model.key for model in run.models]
-            self._tell_producer(
-                OpenRun(
-                    run.id,
-                    request.video.name if request.live else str(request.video),
-                    keys[0],
-                    keys[1] if request.compare else None,
-                    request.start,
-                    request.stop,
-                    request.image_width,
-                    request.options,
-                    request.live,
-                )
-            )
+            if self._production.bound:
+                self._production.tell(_opening(run))
+            else:
+                self._reopening.add(run.id)
             self._look_at_models(run)
         return run
 
@@ -185,7 +175,8 @@ class Pipeline:
         """A viewer took so many frames."""
         with self._lock:
             if run.id in self._runs:
-                self._tell_producer(Credit(run.id, frames))
+                run.untaken -= frames
+                self._production.tell(Credit(run.id, frames))
 
     def close_run(self, run: Run) -> None:
         """A viewer is gone, or has seen the end."""
@@ -221,33 +212,45 @@ class Pipeline:
         return self._pool.restarts
 
     @property
+    def producer_restarts(self) -> int:
+        """Number of producers that had to be replaced."""
+        return self._production.restarts
+
+    @property
     def known_models(self) -> int:
         """Number of models that are loaded, being loaded, or remembered because they failed."""
         with self._lock:
             return self._pool.known_models
 
     @property
-    def results_address(self) -> str:
+    def results(self) -> Endpoint:
         """Where the collector takes results."""
         if self._results is None:
             raise PipelineError("The pipeline is not started.")
-        return self._results.address
+        return self._results.endpoint
+
+    @property
+    def work(self) -> Endpoint:
+        """Where the producer deals its batches."""
+        if self._work is None:
+            raise PipelineError("The pipeline is not started.")
+        return self._work
 
     def processes(self) -> dict[str, int | None]:
         """Process id of every child by its name."""
         with self._lock:
-            children = self._pool.children + ([self._producer] if self._producer else [])
-            return {child.name: child.pid for child in children}
+            return {child.name: child.pid for child in self._pool.children + self._production.children}
 
     # Results: the collector's thread ---------------------------------------------------------------
 
-    def _collect(self, results: Receiver) -> None:
-        collect(results, self._on_answer, self.metrics.dropped, self._stop)
+    def _collect(self) -> None:
+        assert self._results is not None  # noqa: S101 - opened by `start`, before this thread
+        collect(self._results, self._on_answer, self.metrics.dropped, self._stop)
 
     def _on_answer(self, answer: Answer) -> None:
         with self._lock:
             if self._ledger.answered(answer.batch, answer.run, [one.frame for one in answer.frames]):
-                self._tell_producer(Finished(answer.batch))
+                self._production.tell(Finished(answer.batch))
             for one in answer.frames:
                 self._deliver(one)
 
@@ -258,7 +261,11 @@ class Pipeline:
         for item in run.ordering.push(result.frame, result):
             self.metrics.frame(item)
             run.frames += isinstance(item, Result)
+            run.untaken += 1
+            if isinstance(item, Result) and item.sequence is not None:
+                run.sequence = item.sequence + 1
             run.put(item)
+            self._reopening.works(run.id)
         self._finish_if_complete(run)
 
     def _finish_if_complete(self, run: Run) -> None:
@@ -268,11 +275,10 @@ class Pipeline:
 
     # Everything else: the watcher's thread ---------------------------------------------------------
 
-    def _watch(self, producer: Child) -> None:
+    def _watch(self) -> None:
         while not self._stop.is_set():
             with self._lock:
-                # A dead producer is always ready to be heard: it would keep this thread awake.
-                children = self._pool.children + ([producer] if producer.alive() else [])
+                children = self._pool.children + self._production.children
             waiting: list[Any] = [self._wake_out]
             for child in children:
                 waiting += [child.pipe.connection, child.sentinel]
@@ -280,38 +286,45 @@ class Pipeline:
             try:
                 with self._lock:
                     if not self._stop.is_set():
-                        self._look_around(producer)
+                        self._look_around()
             except Exception:
                 log.exception("the watcher stumbled")
                 time.sleep(TICK)
 
-    def _look_around(self, producer: Child) -> None:
-        alive = producer.alive()
-        for news in producer.news():
-            self._hear_producer(news)
+    def _look_around(self) -> None:
+        self._production.watch()
         self._pool.watch()
-        if not alive and not self._failure:
-            self.pool_failed(f"The frame producer died ({producer.epitaph()}); start the program again.")
+        for worker in self._ledger.overdue(time.monotonic(), self.settings.time_limit):
+            self._pool.end_hung(worker)
+        self._reopen_next()
         for order in self._ledger.lost(time.monotonic() - LOST_AFTER):
             log.warning("batch %d was lost on the way and is sent again", order.batch)
-            self._tell_producer(order)
+            self._production.tell(order)
 
-    def _hear_producer(self, news: Any) -> None:
+    def producer_said(self, news: Any) -> None:
+        """Act on the producer's news (in the watcher's thread, under the lock)."""
         match news:
             case Sent(batch, run, frames):
                 order = self._ledger.sent(batch, run, frames, time.monotonic())
                 if order is not None:
-                    self._tell_producer(order)
+                    self._production.tell(order)
             case Opened(run):
                 if run in self._runs:
-                    self._runs[run].video = news
-                    self._begin(self._runs[run])
+                    self._hear_opened(self._runs[run], news)
             case SourceStatus(run, state, message):
                 if run in self._runs:
                     self._runs[run].put(RunStatus(state, message))
             case EndOfStream(run):
                 if run in self._runs:
                     self._hear_end(self._runs[run], news)
+
+    def _hear_opened(self, run: Run, news: Opened) -> None:
+        run.video = run.video or news
+        if run.begun:
+            self._production.tell(BeginRun(run.id))
+        else:
+            self._reopening.works(run.id)
+            self._begin(run)
 
     def _hear_end(self, run: Run, news: EndOfStream) -> None:
         run.ordering.finish(news.end)
@@ -340,7 +353,7 @@ class Pipeline:
                 live=request.live,
             )
         )
-        self._tell_producer(BeginRun(run.id))
+        self._production.tell(BeginRun(run.id))
         self._finish_if_complete(run)
 
     def _end_run(self, run: Run, event: RunDone | RunFailed) -> None:
@@ -354,27 +367,71 @@ class Pipeline:
             return
         run.over = True
         self._ledger.forget(run.id)
-        self._tell_producer(CloseRun(run.id))
+        self._reopening.forget(run.id)
+        self._production.tell(CloseRun(run.id))
         for model in run.models:
             self._pool.release(model)
 
+    # A new producer (in the watcher's thread, under the lock) ------------------------------------------
+
+    def producer_died(self, how: str) -> None:
+        """Forget what it had; its runs are opened again once there is a new one."""
+        self._ledger.abandon()
+        given_up = self._reopening.died(self._runs)
+        if given_up is not None:
+            run = self._runs[given_up]
+            sentence = f"{run.request.video.name} cannot be read on at frame {run.ordering.next}: each time "
+            self._end_run(run, RunFailed(f"{sentence}the process that decodes it died ({how})."))
+        message = f"The process that reads the videos died ({how}) and is replaced; the run then goes on."
+        for run in self._runs.values():
+            run.put(RunStatus("restarting", message))
+
+    def producer_is_back(self) -> None:
+        """Let it work for the workers that there are."""
+        self._tell_capacity()
+
+    def _reopen_next(self) -> None:
+        """Open runs again, as far as they may be by now."""
+        while self._production.bound and (name := self._reopening.next(time.monotonic())) is not None:
+            run = self._runs[name]
+            if run.replaced:
+                sentence = f"{run.request.video.name} was changed or replaced while it was being read"
+                self._end_run(run, RunFailed(f"{sentence}; start again to see it as it is now."))
+                continue
+            self._production.tell(_opening(run))
+            if run.untaken:
+                # it may have to wait for its viewer before it can show that it works
+                self._reopening.works(name)
+
+    def production_failed(self, reason: str) -> None:
+        """Nothing can be decoded any more."""
+        self.pool_failed(reason)
+
+    def _tell_capacity(self) -> None:
+        self._production.tell(Capacity(self._pool.connected * self.settings.batches_per_worker))
+
     # What the pool tells (in the watcher's thread, under the lock) -----------------------------------
 
-    def claimed(self, batch: int, worker: int) -> None:
+    def claimed(self, batch: int, worker: int, frames: int) -> None:
         """A worker has taken a batch."""
-        self._ledger.claimed(batch, worker)
+        self._ledger.claimed(batch, worker, frames, time.monotonic())
+
+    def dropped(self, messages: int, peers: int) -> None:
+        """Count what came over the sockets and was not ours (in any thread)."""
+        self.metrics.dropped(messages)
+        self.metrics.refused(peers)
 
     def worker_connected(self) -> None:
         """One more worker takes work."""
         self._all_connected = self._all_connected or self._pool.connected == self.settings.n_servers
-        self._tell_producer(Capacity(self._pool.connected * self.settings.batches_per_worker))
+        self._tell_capacity()
 
-    def worker_died(self, worker: int, how: str) -> bool:
+    def worker_died(self, worker: int, how: str, hung: bool) -> bool:
         """Have run again what the dead worker held, and give up what kills one worker after another."""
-        self._tell_producer(Capacity(self._pool.connected * self.settings.batches_per_worker))
-        losses = self._ledger.died(worker)
+        self._tell_capacity()
+        losses = self._ledger.died(worker, time.monotonic(), hung)
         for order in losses.resend:
-            self._tell_producer(order)
+            self._production.tell(order)
         for name, frame in losses.given_up:
             message = f"Frame {frame} was given up: every worker process that predicted it died ({how})."
             self._deliver(Failed(name, frame, message))
@@ -414,20 +471,22 @@ class Pipeline:
             self._end_run(run, RunFailed(reason))
 
 
-def _address_of(producer: Child) -> str:
-    """Wait for the producer to say where it sends from."""
-    deadline = time.monotonic() + START_PATIENCE
-    while time.monotonic() < deadline:
-        connection.wait([producer.pipe.connection, producer.sentinel], timeout=START_PATIENCE)
-        alive = producer.alive()
-        for news in producer.news():
-            if isinstance(news, Bound):
-                return news.address
-            if isinstance(news, BindFailed):
-                raise _named(PortInUse(news.message), "-producer_send_port")
-        if not alive:
-            break
-    raise PipelineError("The frame producer does not start; the log says more.")
+def _opening(run: Run) -> OpenRun:
+    """The order to open a run, where it is by now."""
+    request, keys = run.request, [model.key for model in run.models]
+    return OpenRun(
+        run.id,
+        request.video.name if request.live else str(request.video),
+        keys[0],
+        keys[1] if request.compare else None,
+        run.ordering.next,
+        request.stop,
+        request.image_width,
+        request.options,
+        request.live,
+        0 if request.live else run.untaken,
+        run.sequence,
+    )
 
 
 def _count(number: int, noun: str) -> str:

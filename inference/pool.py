@@ -19,6 +19,7 @@ from inference.messages import (
     Claimed,
     Connect,
     Connected,
+    Dropped,
     Load,
     Loaded,
     LoadFailed,
@@ -30,25 +31,37 @@ from inference.messages import (
 
 log = logging.getLogger(__name__)
 
-DEATHS_PER_MODEL = 2
+LOADING_LIMITS = 20
+"""A worker may take so many time limits for loading a model: it may have to be converted and tried before."""
+DEATHS_PER_MODEL = 3
 """So many times in a row workers may die while they load a model; then it is the model."""
+DEATHS_PER_PROVEN_MODEL = 10
+"""The same for a model that a worker has loaded before."""
 DEADLY_FOR = 60.0
 """A model that killed workers is not tried again for so long (s), however often it is asked for."""
 STARTS = 5
 """So many times in a row a worker may die before it takes work; then it is the machine."""
+BAD_LUCK = 30.0
+"""Workers that are killed, not ending by themselves, are started again for so long (s) in any case."""
 
 
 class Listener(Protocol):
     """Who is told what the pool learns."""
 
-    def claimed(self, batch: int, worker: int) -> None:
-        """A worker has taken a batch."""
+    def claimed(self, batch: int, worker: int, frames: int) -> None:
+        """A worker has taken a batch of so many frames."""
+
+    def dropped(self, messages: int, peers: int) -> None:
+        """A worker got messages that were no work, or refused peers."""
 
     def worker_connected(self) -> None:
         """One more worker takes work."""
 
-    def worker_died(self, worker: int, how: str) -> bool:
-        """A worker is dead; says whether it held work, which then is what killed it, if anything did."""
+    def worker_died(self, worker: int, how: str, hung: bool) -> bool:
+        """A worker is dead, or `hung` and was ended.
+
+        Says whether it held work, which then is what killed it, if anything did.
+        """
 
     def model_changed(self, model: Model) -> None:
         """A model is nearer to being ready, is ready, or has failed."""
@@ -84,6 +97,7 @@ class _Worker:
     child: Child
     invited: bool = False
     connected: bool = False
+    hung: bool = False
     loading: str | None = None
     loading_since: float = 0.0
     loaded: dict[str, ModelInfo] = field(default_factory=dict)
@@ -98,19 +112,23 @@ class Pool:
         start: Callable[[str], Child],
         n_servers: int,
         max_models: int,
+        time_limit: float,
         listener: Listener,
     ) -> None:
+        """`time_limit` (s): how long a worker may be silent; how long over a frame, the listener knows."""
         self.n_servers = n_servers
         self.restarts = 0
         self.failure: str | None = None
         self._start = start
         self._max_models = max_models
+        self._time_limit = time_limit
         self._listener = listener
         self._numbers = itertools.count(1)
         self._workers: dict[int, _Worker] = {}
         self._models: dict[str, Model] = {}
         self._connect: Connect | None = None
         self._early_deaths = 0
+        self._starting_since = 0.0
         self._restart_at: list[float] = []
 
     # What others ask -----------------------------------------------------------------------------
@@ -199,16 +217,33 @@ class Pool:
                 self._hear(worker, news)
             if dead:
                 self._bury(worker)
+            else:
+                self._check_time(worker)
         now = time.monotonic()
         due = [at for at in self._restart_at if at <= now]
         self._restart_at = [at for at in self._restart_at if at > now]
         for _ in due:
             self._start_worker()
 
+    def _check_time(self, worker: _Worker) -> None:
+        worker.child.check(2 * self._time_limit)
+        limit = LOADING_LIMITS * self._time_limit
+        if worker.loading is not None and time.monotonic() - worker.loading_since > limit:
+            worker.hung = True
+            worker.child.kill(f"it did not get on with loading a model for {limit:.0f} s")
+
+    def end_hung(self, number: int) -> None:
+        """End a worker that is overdue with its frames; what it held is then seen to as at a death."""
+        if number in self._workers:
+            self._workers[number].hung = True
+            self._workers[number].child.kill("it was not done with a frame within the time limit")
+
     def _hear(self, worker: _Worker, news: Any) -> None:
         match news:
-            case Claimed(batch):
-                self._listener.claimed(batch, worker.number)
+            case Claimed(batch, frames):
+                self._listener.claimed(batch, worker.number, frames)
+            case Dropped(messages, peers):
+                self._listener.dropped(messages, peers)
             case Connected():
                 worker.connected = True
                 self._early_deaths = 0
@@ -280,17 +315,21 @@ class Pool:
         worker.child.end(0)
         log.error("%s died (%s)", worker.child.name, how)
         self.restarts += 1
-        held_work = self._listener.worker_died(worker.number, how)
+        held_work = self._listener.worker_died(worker.number, how, worker.hung)
         if worker.loading in self._models:
             if not held_work:
                 self._blame(self._models[worker.loading], worker, how)
         elif not worker.connected:
             self._early_deaths += 1
-        if self._early_deaths >= STARTS:
+        now = time.monotonic()
+        if self._early_deaths == 1:
+            self._starting_since = now
+        luck = worker.child.was_killed and now - self._starting_since < BAD_LUCK
+        if self._early_deaths >= STARTS and not luck:
             self._give_up(how)
         else:
             delay = 0.0 if self._early_deaths == 0 else min(5.0, 0.1 * 2**self._early_deaths)
-            self._restart_at.append(time.monotonic() + delay)
+            self._restart_at.append(now + delay)
         self._check_all()
         self._invite()
 
@@ -300,17 +339,14 @@ class Pool:
             return
         model.last_death = time.monotonic()
         model.deaths += 1
-        if model.deaths >= DEATHS_PER_MODEL:
-            self._fail(
-                model,
-                f"{model.file.name} cannot be loaded: {model.deaths} times in a row a worker process died "
-                f"while it loaded it ({how}).",
-            )
+        most = DEATHS_PER_MODEL if model.info is None else DEATHS_PER_PROVEN_MODEL
+        if model.deaths >= most or worker.hung:
+            self._fail(model, f"{model.file.name} cannot be loaded: the worker process died at that ({how}).")
 
     def _give_up(self, how: str) -> None:
         if self.failure is None:
             self.failure = (
-                f"The workers cannot be started: {self._early_deaths} in a row died at their start ({how}). "
+                f"The workers cannot be started: one after the other died at its start ({how}). "
                 "The log says more; start the program again when that is mended."
             )
             log.critical(self.failure)

@@ -35,6 +35,8 @@ from inference.messages import (
     Frame,
     Opened,
     OpenRun,
+    Ping,
+    Pong,
     Quit,
     Resend,
     Sent,
@@ -132,7 +134,7 @@ class Decoder(threading.Thread):
 
     def _announce(self, video: Video) -> None:
         run, size = self._order.run, (video.width, video.height)
-        for _ in range(self._limits.slots(video.frame_bytes)):
+        for _ in range(self._limits.slots(video.frame_bytes) - self._order.taken):
             self.slots.release()
         self._inbox.put(Opened(run, *size, video.fps, video.n_frames))
 
@@ -235,7 +237,8 @@ class _LiveRun(_Run):
             return super().take(limits)
         frame = self.feed.take()
         self.next += 1
-        return [Decoded(self.next - 1, frame.image, frame.at, frame.ms, frame.sequence)]
+        sequence = self.order.sequence + frame.sequence
+        return [Decoded(self.next - 1, frame.image, frame.at, frame.ms, sequence)]
 
     def close(self) -> None:
         self.leave()
@@ -250,7 +253,9 @@ class _UnderWay:
 class Producer:
     """The books of the producer: runs in turn, batches under way, credit."""
 
-    def __init__(self, orders: Orders, outlet: Outlet, limits: Limits, sources: Sources) -> None:
+    def __init__(
+        self, orders: Orders, outlet: Outlet, limits: Limits, sources: Sources, first_batch: int
+    ) -> None:
         self._orders = orders
         self._outlet = outlet
         self._full_limits = limits
@@ -260,7 +265,7 @@ class Producer:
         self._runs: dict[str, _Run] = {}
         self._under_way: dict[int, _UnderWay] = {}
         self._capacity = 0
-        self._next_batch = 1
+        self._next_batch = first_batch
         self._quit = False
 
     def loop(self) -> None:
@@ -277,7 +282,11 @@ class Producer:
     def _take_orders(self) -> None:
         try:
             while True:
-                self._inbox.put(self._orders.receive())
+                order = self._orders.receive()
+                if isinstance(order, Ping):
+                    self._orders.send(Pong())
+                else:
+                    self._inbox.put(order)
         except (EOFError, OSError):
             self._inbox.put(Quit())
 
@@ -420,6 +429,6 @@ def _batch(batch: int, order: OpenRun, frames: list[Decoded]) -> Batch:
     )
 
 
-def produce(orders: Orders, outlet: Outlet, limits: Limits, sources: Sources) -> None:
-    """Be the producer until told to quit."""
-    Producer(orders, outlet, limits, sources).loop()
+def produce(orders: Orders, outlet: Outlet, limits: Limits, sources: Sources, first_batch: int) -> None:
+    """Be the producer until told to quit; batches are numbered from `first_batch`."""
+    Producer(orders, outlet, limits, sources, first_batch).loop()

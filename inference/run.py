@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from inference.catalog import ModelFile
+from inference.catalog import ModelFile, video_key
 from inference.messages import (
     Failed,
     Opened,
@@ -126,6 +126,7 @@ class Run:
     def __init__(self, request: RunRequest, pipeline: Pipeline) -> None:
         self.id = uuid.uuid4().hex
         self.request = request
+        self._video_key = "" if isinstance(request.video, Source) else video_key(request.video)
         self.models: list[Model] = []
         self.video: Opened | None = None
         self.begun = False
@@ -134,9 +135,19 @@ class Run:
         patience = pipeline.settings.n_servers - 1 if request.live else None
         self.ordering: Ordering[Result | Failed] = Ordering(request.start, patience)
         self.frames = 0
+        self.untaken = 0
+        """Frames that wait for the viewer, or are with it and not given back yet."""
+        self.sequence = 0
+        """How many frames a live source has given so far, those that were dropped too."""
         self.error: str | None = None
         self._pipeline = pipeline
         self._events: Events = NewestEvents() if request.live else queue.SimpleQueue()
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the video is another one by now than at the run's beginning."""
+        video = self.request.video
+        return not isinstance(video, Source) and video_key(video) != self._video_key
 
     def next(self, timeout: float) -> RunEvent | None:
         """The run's next event, or None if there is none within `timeout` s."""

@@ -106,6 +106,8 @@ class Settings:
     """One in the worker's hands and one on its way, so that it never waits for the wire."""
     window_bytes: int = 256 * 1024 * 1024
     """Bytes of decoded pixels that a run's window may hold; two batches are always allowed."""
+    time_limit: float = 30.0
+    """Longest time in s that a worker may take over a frame; then it counts as hung and is replaced."""
     max_models: int = 4
     """Models that a worker keeps loaded; those in use are never dropped."""
 

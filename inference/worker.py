@@ -23,11 +23,14 @@ from inference.messages import (
     Claimed,
     Connect,
     Connected,
+    Dropped,
     Failed,
     Load,
     Loaded,
     LoadFailed,
     Loading,
+    Ping,
+    Pong,
     Quit,
     Result,
     Unload,
@@ -104,7 +107,10 @@ def listen(pool: Pool, orders: queue.SimpleQueue[Any], quit_now: Callable[[], No
     """Pass the pool's orders on until it says quit or is gone; then `quit_now` ends the process."""
     try:
         while not isinstance(order := pool.receive(), Quit):
-            orders.put(order)
+            if isinstance(order, Ping):
+                pool.send(Pong())
+            else:
+                orders.put(order)
     except (EOFError, OSError):
         log.info("the pipeline is gone")
     except Exception:
@@ -132,9 +138,10 @@ def work(inbox: Work, outbox: Results, pool: Pool, models: Models) -> None:
             batch = inbox.receive(timeout=3600)
         except WireError as error:
             log.warning("dropped a message that is no batch: %s", error)
+            pool.send(Dropped(1))
             continue
         if isinstance(batch, Batch):
-            pool.send(Claimed(batch.batch))
+            pool.send(Claimed(batch.batch, len(batch.frames)))
             second = None if batch.compare is None else models.get(batch.compare)
             answer = Answer(batch.batch, batch.run, predict(batch, models.get(batch.model), second))
             while not outbox.send(answer, SEND_PATIENCE):

@@ -16,6 +16,8 @@ from tests.kit.engines import run_here
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+pytest_plugins = ["tests.kit.faults"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

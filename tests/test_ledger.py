@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.ledger import ALONE_AFTER, OVERTAKEN, Ledger
+from inference.ledger import ALONE_AFTER, BEYOND_LUCK, OVERTAKEN, UNREST, Ledger
 from inference.messages import Resend
 
 
@@ -13,19 +13,19 @@ def test_a_dead_workers_frames_are_run_again_but_those_of_living_ones_are_not():
     for batch, worker in ((1, 1), (2, 2), (3, None)):
         ledger.sent(batch, "r", (batch * 10, batch * 10 + 1), now=0)
         if worker:
-            ledger.claimed(batch, worker)
-    losses = ledger.died(1)
+            ledger.claimed(batch, worker, frames=1, now=0)
+    losses = ledger.died(1, now=0)
     assert set(losses.resend) == {Resend(1, (10, 11), False), Resend(3, (30, 31), False)}
     assert losses.given_up == ()
-    assert ledger.died(1).resend == ()
+    assert ledger.died(1, now=0).resend == ()
 
 
 def test_an_answered_batch_is_nobodys_whatever_is_heard_of_it_later():
     ledger = Ledger()
     assert ledger.answered(1, "r", [0])
-    ledger.claimed(1, 1)
+    ledger.claimed(1, 1, frames=1, now=0)
     ledger.sent(1, "r", (0,), now=0)
-    assert ledger.died(1).resend == ()
+    assert ledger.died(1, now=0).resend == ()
     assert ledger.lost(before=99) == ()
     assert not ledger.answered(1, "r", [0])
 
@@ -35,25 +35,25 @@ def test_a_frame_that_kills_is_run_alone_and_then_given_up_and_its_neighbours_ar
     for death in range(ALONE_AFTER):
         batch += 1
         ledger.sent(batch, "r", frames, now=0)
-        ledger.claimed(batch, death)
-        (again,) = ledger.died(death).resend
+        ledger.claimed(batch, death, frames=1, now=0)
+        (again,) = ledger.died(death, now=0).resend
         frames, alone = again.frames, again.alone
     assert (frames, alone) == ((4, 5), True)
     for frame in frames:
         batch += 1
         ledger.sent(batch, "r", (frame,), now=0)
-    ledger.claimed(batch - 1, 50)
+    ledger.claimed(batch - 1, 50, frames=1, now=0)
     assert ledger.answered(batch - 1, "r", [4])
-    ledger.claimed(batch, 51)
-    assert ledger.died(51).given_up == (("r", 5),)
+    ledger.claimed(batch, 51, frames=1, now=0)
+    assert ledger.died(51, now=0).given_up == (("r", 5),)
 
 
 def test_deaths_are_forgotten_with_a_frames_result():
     ledger = Ledger()
     for batch in range(1, 9):
         ledger.sent(batch, "r", (0,), now=0)
-        ledger.claimed(batch, batch)
-        losses = ledger.died(batch)
+        ledger.claimed(batch, batch, frames=1, now=0)
+        losses = ledger.died(batch, now=0)
         assert losses.resend == (Resend(batch, (0,), False),)
         ledger.answered(batch + 100, "r", [0])
 
@@ -65,7 +65,7 @@ def test_a_batch_that_nobody_claims_while_all_idle_was_lost(claimed, sent_at, lo
     ledger = Ledger()
     ledger.sent(1, "r", (0, 1), now=sent_at)
     if claimed:
-        ledger.claimed(1, 7)
+        ledger.claimed(1, 7, frames=1, now=0)
     assert ledger.lost(before=2.0) == ((Resend(1, (0, 1), False),) if lost else ())
 
 
@@ -95,7 +95,7 @@ def test_no_frame_is_ever_lost(data):
             case "take" if queue:
                 batch = queue.pop(0)
                 held[batch] = list(books[batch])
-                ledger.claimed(batch, worker)
+                ledger.claimed(batch, worker, frames=1, now=0)
             case "answer" if held:
                 batch = next(iter(held))
                 frames = held.pop(batch)
@@ -104,7 +104,7 @@ def test_no_frame_is_ever_lost(data):
             case "die":
                 held.clear()
                 queue.clear()
-                losses = ledger.died(worker)
+                losses = ledger.died(worker, now=0)
                 worker += 1
                 given_up |= {frame for _, frame in losses.given_up}
                 for order in losses.resend:
@@ -118,8 +118,8 @@ def test_no_frame_is_ever_lost(data):
 
 def test_a_batch_whose_sending_is_heard_of_after_its_workers_death_is_run_again_at_once():
     ledger = Ledger()
-    ledger.claimed(1, 7)
-    assert ledger.died(7).held
+    ledger.claimed(1, 7, frames=1, now=0)
+    assert ledger.died(7, now=0).held
     assert ledger.sent(1, "r", (0, 1), now=0) == Resend(1, (0, 1), alone=False)
     assert ledger.sent(2, "r", (2, 3), now=0) is None
 
@@ -130,7 +130,7 @@ def test_a_batch_that_many_later_ones_have_overtaken_was_lost_however_busy_the_w
     for batch in range(2, 2 + OVERTAKEN):
         assert ledger.lost(before=-1) == ()
         ledger.sent(batch, "s", (batch,), now=0)
-        ledger.claimed(batch, 1)
+        ledger.claimed(batch, 1, frames=1, now=0)
         if batch <= OVERTAKEN:
             ledger.answered(batch, "s", [batch])
     assert ledger.lost(before=-1) == (Resend(1, (0,), alone=False),)
@@ -140,9 +140,72 @@ def test_a_death_names_the_runs_that_it_touched():
     ledger = Ledger()
     ledger.sent(1, "mine", (0,), now=0)
     ledger.sent(2, "others", (0,), now=0)
-    ledger.claimed(1, 1)
-    ledger.claimed(2, 2)
-    losses = ledger.died(1)
+    ledger.claimed(1, 1, frames=1, now=0)
+    ledger.claimed(2, 2, frames=1, now=0)
+    losses = ledger.died(1, now=0)
     assert losses.runs == {"mine"}
     assert losses.held
-    assert not ledger.died(1).held
+    assert not ledger.died(1, now=0).held
+
+
+def kill(ledger, batch, frames, now, run="r", **how):
+    """A worker takes a batch and dies."""
+    ledger.sent(batch, run, frames, now=now)
+    ledger.claimed(batch, worker=batch, frames=len(frames), now=now)
+    return ledger.died(batch, now=now, **how)
+
+
+def test_a_frame_is_not_given_up_while_workers_die_for_other_reasons():
+    ledger = Ledger()
+    for batch in range(1, ALONE_AFTER + 1):
+        kill(ledger, batch, (5,), now=0)
+    ledger.died(99, now=1)  # it held nothing
+    assert kill(ledger, 10, (5,), now=2).given_up == ()
+    assert kill(ledger, 11, (5,), now=1 + UNREST).given_up == ()
+    assert kill(ledger, 12, (5,), now=1.1 + UNREST).given_up == (("r", 5),)
+
+
+def test_frames_that_kill_at_the_same_time_do_not_excuse_each_other():
+    ledger = Ledger()
+    for batch in range(1, 2 * ALONE_AFTER + 1):
+        kill(ledger, batch, (batch % 2,), now=0)
+    assert kill(ledger, 10, (0,), now=0).given_up == (("r", 0),)
+    assert kill(ledger, 11, (1,), now=0).given_up == (("r", 1),)
+
+
+def test_a_frame_that_kills_in_the_midst_of_unrest_is_given_up_in_the_end():
+    ledger = Ledger()
+    for batch in range(1, BEYOND_LUCK):
+        ledger.died(1000 + batch, now=0)
+        assert kill(ledger, batch, (5,), now=0).given_up == ()
+    assert kill(ledger, 100, (5,), now=0).given_up == (("r", 5),)
+
+
+def test_a_worker_that_hangs_has_its_frames_run_alone_at_once():
+    ledger = Ledger()
+    assert kill(ledger, 1, (4, 5), now=0, hung=True).resend == (Resend(1, (4, 5), alone=True),)
+    assert kill(ledger, 2, (5,), now=9, hung=True).given_up == (("r", 5),)
+
+
+def test_a_batch_may_take_as_long_as_all_its_frames():
+    ledger = Ledger()
+    ledger.claimed(1, worker=7, frames=4, now=100)
+    ledger.claimed(2, worker=8, frames=1, now=100)
+    assert ledger.overdue(now=100.9, limit=1) == []
+    assert ledger.overdue(now=101.1, limit=1) == [8]
+    assert ledger.overdue(now=104.1, limit=1) == [7, 8]
+    ledger.answered(1, "r", [0])
+    ledger.died(8, now=104)
+    assert ledger.overdue(now=999, limit=1) == []
+
+
+def test_batches_of_a_dead_producer_are_nobodys_but_their_worker_is_watched():
+    ledger = Ledger()
+    ledger.sent(4, "r", (0, 1), now=0)
+    ledger.sent(5, "r", (2,), now=0)
+    ledger.claimed(4, worker=7, frames=2, now=0)
+    ledger.abandon()
+    assert ledger.next_batch == 6
+    assert ledger.overdue(now=3, limit=1) == [7]
+    assert ledger.lost(before=99) == () and ledger.died(7, now=3).resend == ()
+    assert not ledger.answered(5, "r", [2])

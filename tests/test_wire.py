@@ -53,7 +53,7 @@ MESSAGES = [
     m.FailureRecord(4, "no"),
     m.EndRecord(9),
     m.Loaded("m@1", m.ModelInfo(("head", "tail"), ((0, 1),))),
-    m.Connect("tcp://a", "tcp://b"),
+    m.Connect(m.Endpoint("tcp://a", "key"), m.Endpoint("tcp://b", "key")),
     m.Quit(),
 ]
 

@@ -6,6 +6,7 @@ misbehave: `frame=N` at frame N, `once=PATH` only if there is no file of that na
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
@@ -69,6 +70,25 @@ class KilledInPredict(ReadsNumber):
         if self.due(batch):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().predict(batch, options)
+
+
+class HangsInPredict(ReadsNumber):
+    """Never gets done with the frame; with `gil=1` no other thread of its process gets to run either."""
+
+    def predict(self, batch: Sequence[Any], options: PoseOptions) -> list[PosePrediction]:
+        """Hang, or predict."""
+        if self.due(batch):
+            library = ctypes.PyDLL if self.say.get("gil") else ctypes.CDLL
+            library(None).sleep(3600)
+        return super().predict(batch, options)
+
+
+class HangsInSetup(ReadsNumber):
+    """Never gets done with loading."""
+
+    def setup(self) -> None:
+        """Hang."""
+        time.sleep(3600)
 
 
 class KilledInSetup(ReadsNumber):
@@ -141,6 +161,8 @@ class Slow(ReadsNumber):
 
 PREDICTORS = {
     "number": ReadsNumber,
+    "hangs_in_predict": HangsInPredict,
+    "hangs_in_setup": HangsInSetup,
     "killed_in_predict": KilledInPredict,
     "killed_in_setup": KilledInSetup,
     "fails_in_setup": FailsInSetup,

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from inference.errors import PortInUse
+from inference.ledger import BEYOND_LUCK
 from inference.messages import Failed, RunFailed, RunStarted, RunStatus
 from tests.kit.waiting import wait_until_gone
 from tests.pipeline.conftest import Bench, check_every_frame_once, frames_of, start
@@ -56,7 +57,7 @@ def test_a_frame_that_always_kills_is_one_failure_and_the_run_goes_on(bench, vid
     restarts = bench.pipeline.restarts
     events = bench.watch(bench.run(video, bench.model("always.killed_in_predict", "frame=17")))
     check_every_frame_once(events, 0, 150, failed=(17,))
-    assert bench.pipeline.restarts - restarts == 4
+    assert 4 <= bench.pipeline.restarts - restarts <= BEYOND_LUCK  # more if others died of late
     check_others_work(bench, video)
 
 
@@ -74,7 +75,7 @@ def test_one_bad_frame_is_one_failure_in_its_place(bench, video, kind, frame):
     [
         ("fails_in_setup", "a test wrote it"),
         ("stumbles_in_setup", "could not be loaded"),
-        ("killed_in_setup", "died while it loaded it"),
+        ("killed_in_setup", "worker process died"),
     ],
 )
 def test_a_model_that_cannot_be_loaded_ends_its_own_runs_with_a_sentence(bench, video, kind, said):
