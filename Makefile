@@ -10,7 +10,7 @@ export PIP_USER := 0
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint format bench clean venv ready-run ready-dev
+.PHONY: help run test lint format bench soak clean venv ready-run ready-dev
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ format: ready-dev ## write the code in the one style, and mend what can be mende
 
 bench: ready-dev ## measure it: prints a table, writes JSON
 	$(PY) -m benchmarks $(ARGS)
+
+soak: ready-dev ## use it for minutes at random, and look whether it holds more than before
+	INFERENCE_SOAK_FRAMES=100000 $(PY) -m pytest -s tests/soak $(ARGS)
 
 clean: ## remove .venv and every cache
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -59,7 +59,7 @@ def health(address: str) -> dict[str, object]:
     """What /healthz says."""
     url = urlsplit(address)
     with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        connection.sendall(f"GET /healthz HTTP/1.0\r\nHost: {url.netloc}\r\n\r\n".encode())
         text = b"".join(iter(lambda: connection.recv(65536), b""))
     answer: dict[str, object] = json.loads(re.split(rb"\r\n\r\n", text, maxsplit=1)[1])
     return answer

@@ -145,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def add_engine(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
-    """What every command that predicts takes: engine, precision, and the cache of both."""
+    """What every command that predicts takes: engine, precision, the cache of both, and its patience."""
     defaults = Settings()
     group.add_argument(
         "--engine",
@@ -166,6 +166,24 @@ def add_engine(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None
         default=defaults.cache,
         help="folder for models as the engine runs them (default: cache, beside app.py)",
     )
+    group.add_argument(
+        "--time-limit",
+        type=_seconds,
+        default=defaults.time_limit,
+        metavar="S",
+        help="longest time that a worker may take for a frame; then it is ended and replaced "
+        "(default: %(default)g s)",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 1e5:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time in s: 0.1 to 100000")
+    return seconds
 
 
 def engine_error(given: argparse.Namespace) -> str | None:

@@ -236,7 +236,7 @@ class Pool:
         """End a worker that is overdue with its frames; what it held is then seen to as at a death."""
         if number in self._workers:
             self._workers[number].hung = True
-            self._workers[number].child.kill("it was not done with a frame within the time limit")
+            self._workers[number].child.kill("it took longer for a frame than the time limit (--time-limit)")
 
     def _hear(self, worker: _Worker, news: Any) -> None:
         match news:

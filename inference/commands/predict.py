@@ -135,6 +135,7 @@ def run(options: argparse.Namespace) -> int:
         engine=options.engine,
         precision=options.precision,
         cache=options.cache,
+        time_limit=options.time_limit,
     )
     model = _model(options.models)
     failed = 0

@@ -20,17 +20,18 @@ from tests.kit.waiting import wait_until
 class Program:
     """A running `python app.py`, which is ended with the test."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, module: str | None = None) -> None:
+        """With these flags; `module` names a variant of the program, such as `tests.kit.kit_app`."""
         began = time.monotonic()
         self._runs = tempfile.TemporaryDirectory()
         if "--runs" not in arguments:
             arguments = (*arguments, "--runs", self._runs.name)
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "app.py"), *arguments],
+            [sys.executable, *(["-m", module] if module else [str(HERE / "app.py")]), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            cwd="/",
+            cwd=HERE if module else "/",
             start_new_session=True,
         )
         assert self.process.stdout is not None
