@@ -14,11 +14,12 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-MOST_TABLE = 256 << 20
+MOST_TABLE = 128 << 20
 """Bytes that a table of contents (`moov`) may have; hours of video have a few million."""
 MOST_FRAMES = 10_000_000
 """Frames of one file, some 90 hours at 30 frames/s: their times are held in memory."""
 
+_MOST_BOXES = 1_000_000
 _HEAD = 8
 _Counts = npt.NDArray[np.int64]
 
@@ -30,7 +31,9 @@ def top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     """
     end = file.seek(0, os.SEEK_END)
     at = 0
-    while at + _HEAD <= end:
+    for _ in range(_MOST_BOXES):
+        if at + _HEAD > end:
+            return
         file.seek(at)
         head = file.read(16)
         size, begin = int.from_bytes(head[:4], "big"), at + _HEAD

@@ -1,8 +1,8 @@
 """When each frame of a video is shown: that tells which frame a decoder gave, whatever was asked of it.
 
-An MP4's own table says it at once. Other files are read through once, undecoded (340,000 packets/s measured,
-or as fast as the disk reads), when a frame in the middle is wanted or a gap is seen. What was
-found is kept for the process, by the file's path, time and size: 8 bytes a frame, of the last files.
+An MP4's table and an AVI's index say it at once. Other files are read through once, undecoded (340,000
+packets/s measured, or as fast as the disk reads), when a frame in the middle is wanted or a gap is seen.
+What was found is kept for the process, by the file's path, time and size: 8 bytes a frame, of the last files.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference import containers
+from inference.avi import stored_times
 from inference.mp4 import MOST_FRAMES, shown_times
 
 FILES = 16
@@ -74,10 +75,14 @@ def at_hand(path: Path, version: Version | None, claimed: int | None) -> Timelin
             return _kept[version]
     try:
         with path.open("rb") as file:
-            times = shown_times(file, claimed or 0) if containers.is_mp4(file) else None
+            as_decoded = containers.is_avi(file)
+            if as_decoded:
+                times = stored_times(file)
+            else:
+                times = shown_times(file, claimed or 0) if containers.is_mp4(file) else None
     except OSError:
         return None
-    return None if times is None else _keep(version, Timeline(times, len(times)))
+    return None if times is None else _keep(version, Timeline(times, len(times), as_decoded))
 
 
 def by_packets(
@@ -107,7 +112,7 @@ def forget() -> None:
 
 
 def _packet_times(
-    path: Path, size: tuple[int, int], given_up: Callable[[], bool]
+    path: Path, size: tuple[float, float], given_up: Callable[[], bool]
 ) -> tuple[_Times, int] | None:
     """Times of the packets as they are stored (ms), and how many come before the first that has none."""
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
