@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from inference.mp4 import MOST_FRAMES, MOST_TABLE
 
+_MOST_CHUNKS = 1000
+"""Chunks that are looked at in a file or a list; the frames are all within one."""
 _MOST_PIECES = 4096
 """Pieces of an index; each is of a gigabyte or so of the file."""
 _Sizes = npt.NDArray[np.uint32]
@@ -62,7 +64,9 @@ def _times(file: BinaryIO, size: int) -> npt.NDArray[np.float64]:
 
 def _chunks(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """(kind, where its content begins, where it ends); a list goes by the kind of what it holds."""
-    while at + 12 <= end:
+    for _ in range(_MOST_CHUNKS):
+        if at + 12 > end:
+            return
         file.seek(at)
         kind, length, inner = struct.unpack("<4sI4s", file.read(12))
         if length > end - at - 8:

@@ -19,7 +19,8 @@ MOST_TABLE = 128 << 20
 MOST_FRAMES = 10_000_000
 """Frames of one file, some 90 hours at 30 frames/s: their times are held in memory."""
 
-_MOST_BOXES = 1_000_000
+_MOST_BOXES, _MOST_INNER = 1_000_000, 1000
+"""Boxes that are looked at in a file and in a box: a fragmented film of hours has many, no box has."""
 _HEAD = 8
 _Counts = npt.NDArray[np.int64]
 
@@ -170,7 +171,9 @@ def _child(box: memoryview, *kinds: bytes) -> memoryview | None:
 
 def _boxes(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     at = 0
-    while at + _HEAD <= len(content):
+    for _ in range(_MOST_INNER):
+        if at + _HEAD > len(content):
+            return
         size = int.from_bytes(content[at : at + 4], "big")
         if not _HEAD <= size <= len(content) - at:
             return
