@@ -105,12 +105,6 @@ def by_packets(
     return _keep(opened, None if stored is None else _made(path, *stored))
 
 
-def forget() -> None:
-    """Forget all that was found out."""
-    with _lock:
-        _kept.clear()
-
-
 def _packet_times(
     path: Path, size: tuple[float, float], given_up: Callable[[], bool]
 ) -> tuple[_Times, int] | None:

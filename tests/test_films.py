@@ -6,7 +6,6 @@ from functools import partial
 
 import pytest
 
-from inference import timeline
 from inference.errors import VideoError
 from inference.video import Video
 from tests.kit import barcode, films
@@ -56,12 +55,6 @@ def check_every_number(path, count: int, first: int = 0) -> None:
     for start in sorted({*range(1, count, 3), *range(max(1, count - 4), count)}):
         assert numbers(path, start, start + 3) == burnt[start : start + 3], f"after a seek to {start}"
     assert numbers(path, count) == numbers(path, count + 1000) == []
-
-
-@pytest.fixture(autouse=True)
-def forgetful():
-    """What other tests have found out of a file is forgotten."""
-    timeline.forget()
 
 
 @pytest.mark.parametrize(("trait", "ending"), CASES)
