@@ -1,4 +1,4 @@
-"""Videos: the only place that decodes them.
+"""Videos: what the program knows of one, whatever its file is like; `numbered.py` reads the frames of a file.
 
 Frames come as (height, width, channels) uint8, gray with one channel or RGB with three, numbered
 from 0. A video whose first frame has equal first and last channels is gray; a live source, whose first
@@ -7,7 +7,6 @@ frames may be black, always has colour.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -23,11 +22,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference import containers
 from inference.errors import VideoError
 from inference.messages import Frame
+from inference.numbered import Numbered
 
 SEEKABLE = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))
-"""Containers with an index, in which OpenCV finds the very frame; in others it was seen to be frames off."""
+"""Containers with an index, by which a frame's surroundings are found without decoding all before it."""
+_TIMED = frozenset((".flv", ".wmv", ".asf"))
+"""Containers that say how long they last, but not where they end."""
 
 LIVE_PATIENCE = 5.0
 """Seconds without a frame after which a stream counts as lost."""
@@ -44,19 +47,23 @@ class Video:
     """An open video file; iterate over `frames`. Raises VideoError if it cannot be opened."""
 
     def __init__(self, path: Path) -> None:
-        self._name = path.name
+        self._path = path
         self.seekable = path.suffix.lower() in SEEKABLE
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        first = self._grab_first()
+        if not path.is_file():
+            raise VideoError(f"{path.name} is not there any more.")
+        self._film = Numbered(path)
+        first = self._film.first
         if first is None:
             self.close()
             raise VideoError(_why_not(path))
         self.height, self.width = first.shape[:2]
         self._gray = bool((first[..., 0] == first[..., -1]).all())
-        self._first: _Raw | None = first
-        self.fps = _positive(self._capture.get(cv2.CAP_PROP_FPS))
-        claimed = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.n_frames = None if claimed is None else round(claimed)
+        self.fps = self._film.fps
+
+    @property
+    def n_frames(self) -> int | None:
+        """The number of frames; may be the container's claim, which may be wrong. None if it has none."""
+        return self._film.n_frames
 
     def frames(
         self, start: int, stop: int | None, given_up: Callable[[], bool] = lambda: False
@@ -65,13 +72,15 @@ class Video:
 
         Finding the first may take long; once `given_up` says so, there are none.
         Ends early, without an error, where the video ends. Raises VideoError, which names the frame,
-        where the file breaks off before the length it promised.
+        where the file breaks off before the length it promised, or where a frame cannot be decoded.
         """
         if not self._seek(start, given_up):
+            if not given_up() and self._film.whole is not None:
+                self._check_end(start)
             return
         index = start
         while stop is None or index < stop:
-            frame = self._read()
+            frame = self._film.read(index)
             if frame is None:
                 self._check_end(index)
                 return
@@ -82,38 +91,37 @@ class Video:
         """Make `start` the next frame to be read; False if the video ends before it."""
         if start == 0:
             return True
-        self._first = None
-        known = 1
-        if self.seekable and self.n_frames is not None:
-            # The count may be an estimate: what lies beyond its last frame is counted while reading.
-            known = max(1, min(start, self.n_frames - 1))
-        if known > 1:
-            self._capture.set(cv2.CAP_PROP_POS_FRAMES, known)
-        return all(not given_up() and self._capture.grab() for _ in range(known, start))
-
-    def _grab_first(self) -> _Raw | None:
-        return self._capture.read()[1] if self._capture.isOpened() else None
-
-    def _read(self) -> _Raw | None:
-        if self._first is not None:
-            frame, self._first = self._first, None
-            return frame
-        return self._capture.read()[1]
+        # Without an index OpenCV goes to where no picture can be made: frames are counted there.
+        return self._film.seek(start, given_up) if self.seekable else self._film.count_to(start, given_up)
 
     def _channels(self, frame: _Raw) -> Frame:
         picture = frame[..., :1] if self._gray else cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         return np.ascontiguousarray(picture, np.uint8)
 
     def _check_end(self, index: int) -> None:
-        """Tell a file that is cut off from one whose frame count was an estimate: by its duration."""
-        if self.n_frames is None or self.fps is None or index >= self.n_frames:
+        """Tell a file that is cut off or damaged from one that has ended."""
+        film = self._film
+        counted = self.n_frames or 0 if film.counted else 0
+        promised = max(film.claimed or 0, counted)
+        if film.whole is None and index >= counted and not self._is_cut(promised):
             return
-        last = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        if last + 1.5 / self.fps < self.n_frames / self.fps:
-            raise VideoError(
-                f"{self._name} breaks off: frame {index} cannot be read, though the file promises "
-                f"{self.n_frames} frames. It may be cut off or damaged."
-            )
+        broken, length = index, f", though the file promises {promised} frames" if index < promised else ""
+        if film.whole is not None:
+            broken, length = min(index, film.whole), ""
+        raise VideoError(
+            f"{self._path.name} breaks off: frame {broken} cannot be read{length}. It may be cut off or "
+            "damaged: copy it again from where it came, or make do with the frames before."
+        )
+
+    def _is_cut(self, promised: int) -> bool:
+        """By its container; one that does not tell, by how far the time that it claims is off."""
+        if self._path.suffix.lower() not in _TIMED:
+            try:
+                with self._path.open("rb") as file:
+                    return containers.is_cut(file)
+            except OSError:
+                return False  # deleted meanwhile: what was open was read to its end
+        return self.fps is not None and self._film.last_ms / 1000 + 1.5 / self.fps < promised / self.fps
 
     @property
     def frame_bytes(self) -> int:
@@ -123,7 +131,7 @@ class Video:
 
     def close(self) -> None:
         """Close the file."""
-        self._capture.release()
+        self._film.close()
 
     def __enter__(self) -> Video:
         return self
@@ -199,16 +207,16 @@ def fitted(picture: Frame, width: int, height: int) -> Frame:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _positive(value: float) -> float | None:
-    return value if math.isfinite(value) and value > 0 else None
-
-
 def _why_not(path: Path) -> str:
-    if not path.is_file():
-        return f"{path.name} is not there any more."
     if path.stat().st_size == 0:
         return f"{path.name} is an empty file, not a video."
+    with path.open("rb") as file:
+        if containers.lacks_contents(file):
+            return (
+                f"{path.name} has no table of contents (moov), without which no frame can be found: its "
+                "recording was not finished, or it was cut off. Copy it again from where it came."
+            )
     return (
-        f"{path.name} cannot be read as a video: it is none, is damaged, or is in a format that OpenCV "
-        "does not decode."
+        f"{path.name} cannot be read as a video: it is none, has no frames, is cut off or damaged, or is in "
+        "a format that OpenCV does not decode (AV1, for one)."
     )

@@ -4,6 +4,7 @@
  */
 
 import { AddressWriter, readAddress } from './address.js'
+import { isUnanswered, onSilence } from './asking.js'
 import { ScoreChart } from './chart.js'
 import { chooser } from './chooser.js'
 import { disagreement } from './disagreement.js'
@@ -66,6 +67,7 @@ let since = 0 // when this state began, or the last seek; what arrived before sa
 let placed = 0
 let noticed = 0
 let stays = NOTICE_STAYS
+let counted = false // whether the notice says itself how long it will be
 let seekTimer = null
 let thresholdTimer = null
 let runId = '' // of the streams that are recorded as one run
@@ -359,6 +361,7 @@ function showFrame(entry, sought) {
 }
 
 function showNotice(text, state = '') {
+  counted = state === 'again'
   stays = state === 'not_recorded' ? LOSS_STAYS : NOTICE_STAYS
   noticed = performance.now()
   el.notice.textContent = text
@@ -411,6 +414,12 @@ function showWaiting() {
   el['waiting-text'].textContent = el.notice.textContent || 'Waiting for the frame …'
 }
 
+/** Where frames come, it is nobody's worry that the lists do not. */
+function showSilence() {
+  const flows = isActive(player.state) && !player.waiting
+  el.silence.hidden = !isUnanswered() || flows
+}
+
 function showError(text) {
   el['error-text'].textContent = text
   el.error.hidden = !text
@@ -438,7 +447,9 @@ function slowTick() {
   el.progress.setAttribute('aria-valuenow', Math.floor(share * 100))
   el.left.textContent = frames && perSecond ? clock(Math.ceil((frames - player.cursor - 1) / perSecond)) : '–'
   if (info) showRange()
-  if (player.state === 'starting' && now - since > 3000) {
+  showSilence()
+  if (player.state === 'starting') showWaiting()
+  if (player.state === 'starting' && now - since > 3000 && !counted) {
     const text = el.notice.textContent || 'Waiting for the frame …'
     el['waiting-text'].textContent = `${text} (${Math.floor((now - since) / 1000)} s)`
   }
@@ -498,6 +509,7 @@ window.viewer = Object.freeze({
 })
 
 bindThemeSwitch(el.theme)
+onSilence(showSilence)
 el.threshold.value = place.threshold
 showPlace(place.frame)
 applyThreshold()

@@ -243,7 +243,7 @@ class Source {
   constructor(url, from, on) {
     this.#next = from
     this.#on = on
-    const notice = (text) => this.#abort.signal.aborted || on.notice(text)
+    const notice = (text, state) => this.#abort.signal.aborted || on.notice(text, state)
     this.#events = openStream(url, { signal: this.#abort.signal, onNotice: notice })
   }
 

@@ -3,6 +3,7 @@
  * opened and when a run ends.
  */
 
+import { ask } from './asking.js'
 import { size } from './upload.js'
 
 const FORMATS = [
@@ -25,7 +26,7 @@ export function bindRuns({ panel, list, count, onError }) {
   async function refresh() {
     let runs
     try {
-      runs = await answerOf(await fetch('runs', { cache: 'no-store' }))
+      runs = await answerOf(await ask('runs', { cache: 'no-store' }))
     } catch {
       return // the server is gone for now, which is said elsewhere
     }

@@ -3,11 +3,13 @@
  * address of a stream. The streams themselves are stream.js's.
  */
 
+import { ask } from './asking.js'
+
 /** The page asks for peaks down to this score, so that the threshold moves with no new inference. */
 export const FLOOR = 0.05
 
 async function get(path) {
-  const response = await fetch(path, { cache: 'no-store' })
+  const response = await ask(path, { cache: 'no-store' })
   return { ok: response.ok, body: await response.json() }
 }
 

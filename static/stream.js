@@ -1,9 +1,10 @@
 /*
  * One stream of predictions over HTTP: the request, its errors in words, and going on after a broken
- * connection. It reads only when it is asked for the next event, so that whoever does not ask holds
+ * connection, or once a server that was full has room. It reads only when it is asked for the next event, so that whoever does not ask holds
  * the server back (backpressure): that is all that pausing needs.
  */
 
+import { ask } from './asking.js'
 import { EventParser } from './sse.js'
 
 /** How long to wait before each further try, in ms, once a connection broke. */
@@ -11,6 +12,9 @@ export const PAUSES = [500, 1000, 2000, 4000, 8000]
 
 /** Silence after which a connection counts as broken, in ms: three of the server's heartbeats. */
 export const SILENCE = 30000
+
+/** The longest wait that a full server can ask for, in ms. */
+const MOST_WAIT = 60000
 
 /** What ends a stream for good; its message is meant for the user. */
 export class StreamError extends Error {}
@@ -21,18 +25,24 @@ export class StreamError extends Error {}
  * @param {string} url
  * @param {object} options
  * @param {AbortSignal} options.signal
- * @param {(text: string) => void} [options.onNotice] told of reconnecting; '' when it is over
+ * @param {(text: string, state?: string) => void} [options.onNotice] told of waiting and reconnecting, with the
+ *   state 'again'; '' when it is over
  * @param {number[]} [options.pauses]
  * @returns {AsyncGenerator<{type: string, id: string, data: any}>}
  */
 export async function* openStream(url, { signal, onNotice = () => {}, pauses = PAUSES }) {
   let lastId = ''
   let tries = 0 // since the last frame
+  let told = false
+  const say = (text) => {
+    told = text !== ''
+    onNotice(text, told ? 'again' : '')
+  }
   for (;;) {
     let broken
     try {
       for await (const event of readOnce(url, lastId, signal)) {
-        if (tries) onNotice('')
+        if (told) say('')
         if (event.id !== lastId) tries = 0 // a server that only ever says hello is no progress
         lastId = event.id
         const closes = event.type === 'done' || (event.type === 'failure' && event.data.frame_idx === null)
@@ -44,6 +54,12 @@ export async function* openStream(url, { signal, onNotice = () => {}, pauses = P
       if (signal.aborted || error instanceof StreamError) throw error
       broken = error
     }
+    if (broken instanceof Full) {
+      say(`${broken.message} Trying again in ${broken.wait / 1000} s.`)
+      await sleep(broken.wait, signal)
+      say(`${broken.message} Trying again …`)
+      continue
+    }
     const neverWorked = lastId === '' && tries === 0 && !(broken instanceof Broken)
     if (neverWorked) throw new StreamError('The server does not answer. Is the program still running?')
     if (tries === pauses.length) {
@@ -52,19 +68,27 @@ export async function* openStream(url, { signal, onNotice = () => {}, pauses = P
       )
     }
     const pause = pauses[tries++]
-    onNotice(`Connection lost. Trying again in ${pause / 1000} s (${tries} of ${pauses.length}).`)
+    say(`Connection lost. Trying again in ${pause / 1000} s (${tries} of ${pauses.length}).`)
     await sleep(pause, signal)
-    onNotice(`Connecting again (${tries} of ${pauses.length}) …`)
+    say(`Connecting again (${tries} of ${pauses.length}) …`)
   }
 }
 
 /** A connection that had been made, and broke. */
 class Broken extends Error {}
 
+/** A server that has no room for this stream, and says when to ask again. */
+class Full extends Error {
+  constructor(sentence, wait) {
+    super(sentence || 'The server is busy.')
+    this.wait = wait // ms
+  }
+}
+
 async function* readOnce(url, lastId, signal) {
   const headers = { Accept: 'text/event-stream' }
   if (lastId !== '') headers['Last-Event-ID'] = lastId
-  const response = await fetch(url, { headers, signal, cache: 'no-store' })
+  const response = await ask(url, { headers, signal, cache: 'no-store' })
   if (!response.ok) throw await refusal(response, lastId)
   const reader = response.body.getReader()
   const parser = new EventParser(lastId)
@@ -90,7 +114,7 @@ function parse(event) {
   }
 }
 
-/** A server that restarts behind a proxy answers 502 to 504 for a while: that is no refusal. */
+/** A full server says when to come again. One that restarts behind a proxy answers 502 to 504 for a while: that is no refusal. */
 async function refusal(response, lastId) {
   let sentence
   try {
@@ -98,6 +122,8 @@ async function refusal(response, lastId) {
   } catch {
     // Not ours, or no JSON: the status has to do.
   }
+  const wait = 1000 * Number.parseInt(response.headers.get('Retry-After'), 10)
+  if (response.status === 503 && wait > 0) return new Full(sentence, Math.min(wait, MOST_WAIT))
   if (lastId !== '' && response.status >= 500) return new Broken(sentence)
   return new StreamError(sentence || `The server answered ${response.status} ${response.statusText}`.trim() + '.')
 }

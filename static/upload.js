@@ -3,6 +3,8 @@
  * since fetch does not tell how much was sent.
  */
 
+import { ask } from './asking.js'
+
 /**
  * @param {object} parts
  * @param {HTMLInputElement} parts.input a file input
@@ -77,7 +79,7 @@ export function bindUpload({ input, panel, bar, text, cancel, target, onDone, on
 
 async function limits() {
   try {
-    return await (await fetch('limits')).json()
+    return await (await ask('limits')).json()
   } catch {
     return {}
   }

@@ -44,14 +44,14 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages in contexts of their own; anything that goes wrong in one fails the test."""
+    """Opens pages in contexts of their own, or `beside` another; what goes wrong in one fails the test."""
     contexts = []
     wrong: list[str] = []
 
-    def open_page(url: str, **options) -> Page:
-        context = browser.new_context(**{"viewport": DESKTOP, **options})
-        contexts.append(context)
-        page = context.new_page()
+    def open_page(url: str, beside: Page | None = None, **options) -> Page:
+        if beside is None:
+            contexts.append(browser.new_context(**{"viewport": DESKTOP, **options}))
+        page = (beside.context if beside else contexts[-1]).new_page()
         page.set_default_timeout(LIMIT)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda said: wrong.append(said.text) if is_mistake(said) else None)

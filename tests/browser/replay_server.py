@@ -30,6 +30,9 @@ BREAKS_AFTER = 15
 """Frames that `broken.mp4` and `truncated.mp4` send before what their name says."""
 HOLES = (7, 8)
 """The frames of `holes.mp4` that fail."""
+FULL = "64 streams are open already, and more are not served."
+RETRY_AFTER = 2
+"""What `full.mp4` is answered: a sentence, and when to ask again (s)."""
 UNRECORDED_FROM = 4
 """The first frame of `unrecorded.mp4` that is not recorded."""
 
@@ -65,6 +68,7 @@ class ReplayServer:
     BEHAVIOURS = (
         "broken.mp4",  # the connection breaks after some frames, and can be taken up again
         "dots.mp4",  # as it should be
+        "full.mp4",  # 503 and `Retry-After` until `release` is set
         "flood.mp4",  # as fast as the page reads
         "holes.mp4",  # two frames fail, the run goes on
         "loading.mp4",  # says that it loads until `release` is set
@@ -199,6 +203,9 @@ class ReplayServer:
             if name == "lost.mp4" or name not in self.videos:
                 stream.ended = time.monotonic()
                 return jsonify(error=f"There is no video named {name} in the data folder."), 404
+            if name == "full.mp4" and not self.release.is_set():
+                stream.ended = time.monotonic()
+                return jsonify(error=FULL), 503, {"Retry-After": str(RETRY_AFTER)}
             gone: Callable[[], bool] = request.environ["waitress.client_disconnected"]
             events = self._written_down(stream, self._events(stream, gone))
             return Response(events, mimetype="text/event-stream", headers={"Cache-Control": "no-store"})

@@ -19,9 +19,10 @@ CODECS = {".mp4": "mp4v", ".ts": "mp2v", ".mpg": "PIM1", ".wmv": "WMV2", ".flv":
 def draw(index: int, width: int = 128, height: int = 96, channels: int = 1) -> np.ndarray:
     """A (height, width, channels) uint8 frame that carries `index`."""
     size = width // BITS
+    edges = [round(bit * width / BITS) for bit in range(BITS + 1)]
     frame = np.full((height, width, channels), 60, np.uint8)
     for bit in range(BITS):
-        frame[:size, bit * size : (bit + 1) * size] = 255 if index >> bit & 1 else 0
+        frame[:size, edges[bit] : edges[bit + 1]] = 255 if index >> bit & 1 else 0
     if channels == 3:
         frame[size:, :, 0] = 200
     return frame
