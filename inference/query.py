@@ -31,8 +31,8 @@ _NUMBER = re.compile(r"[-+]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][-+]
 class Parameter:
     """One thing that may be asked for: what it may be, and in words what it is.
 
-    `kind` is str, int or float. `least` and `most` bound a number, `choices` or `pattern` a text; `times` is how
-    often it may be given. `default` None: what `about` says.
+    `kind` is str, int or float. `least` and `most` bound a number, `choices` or `pattern` a text; `times` is
+    how often it may be given. `default` None: what `about` says.
     """
 
     name: str
@@ -59,8 +59,8 @@ PARAMETERS = (
     Parameter(
         "model_name",
         str,
-        "The model, as GET /get_available_models lists it; twice for a centroid and a centred-instance model, "
-        "in any order.",
+        "The model, as GET /get_available_models lists it; twice for a centroid and a centred-instance "
+        "model, in any order.",
         DEFAULT_MODEL,
         times=2,
     ),
@@ -92,7 +92,7 @@ PARAMETERS = (
     Parameter(
         "refinement",
         str,
-        "How peaks are refined: exactly that. Default: by the model's offsets where it gives them, else integral.",
+        "How peaks are refined: exactly that. Default: by the model's offsets, else integral.",
         choices=REFINEMENTS,
     ),
     Parameter("maps", str, "A picture of these maps with each frame. Default: none.", choices=LAYERS),
@@ -109,8 +109,8 @@ PARAMETERS = (
     Parameter(
         "run_id",
         str,
-        "8 to 64 of A-Z, a-z, 0-9 and -: the same id goes on with that run's record. Of another video, model or "
-        "setting: 409. Live sources: not looked at. Default: a new one.",
+        "8 to 64 of A-Z, a-z, 0-9 and -: the same id goes on with that run's record. Of another video, model "
+        "or setting: 409. Live sources: not looked at. Default: a new one.",
         pattern=RUN_ID,
     ),
 )
