@@ -5,7 +5,10 @@ Defaults, choices and ranges come from where the program itself reads them.
 
 from __future__ import annotations
 
+import re
+
 from inference import exports
+from inference.catalog import VIDEO_SUFFIXES
 from inference.query import LAST_EVENT_ID, PARAMETERS, RUN_ID
 from inference.web.parts import Part, answer, event_stream, file, json_of, operation, parameter
 from inference.web.schemas import rows, text
@@ -15,12 +18,16 @@ _STREAM = (
     "number of times, start, then a message or a failure for each frame, and done. A failure without a frame "
     "ends the run. Comments keep a silent connection alive. Leaving ends the run."
 )
-_STATIC = {
-    200: "The file.",
-    206: "A part of it.",
-    304: "The file that you have is the newest.",
-    404: "No such file.",
-}
+
+
+def _static(summary: str, *types: str, parameters: list[Part]) -> Part:
+    answers = {
+        200: file("The file.", *types),
+        206: file("A part of it.", *types),
+        304: {"description": "The file that you have is the newest."},
+        404: "There is no such file.",
+    }
+    return operation(summary, answers, parameters=parameters)
 
 
 _RUN = {
@@ -37,13 +44,18 @@ _FORMAT = {
     "description": "csv, slp, h5 and nwb hold the points, mp4 shows them, json says where they come from.",
     "schema": {"enum": list(exports.FORMATS)},
 }
+_ENDINGS = "|".join(
+    re.sub("[a-z]", lambda letter: f"[{letter[0]}{letter[0].upper()}]", suffix.replace(".", r"\."))
+    for suffix in sorted(VIDEO_SUFFIXES)
+)
 _NAME = {
     "name": "name",
     "in": "query",
     "required": True,
-    "description": "The file's name. It ends as a video's does; a number is added where the name is taken.",
-    "schema": {"type": "string", "pattern": r"[^\s./\\][^./\\]*\.[A-Za-z0-9]+$", "examples": ["clip.mp4"]},
+    "description": "What to call it, ending as a video does; a number is added where the name is taken.",
+    "schema": {"type": "string", "pattern": rf"[^\s./\\:]({_ENDINGS})$", "examples": ["clip.mp4"]},
 }
+_FILENAME = {"name": "filename", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 _NO_RUN = "There is no such run."
 
 OPERATIONS: dict[tuple[str, str], Part] = {
@@ -130,7 +142,7 @@ OPERATIONS: dict[tuple[str, str], Part] = {
     ),
     ("/runs/{run_id}/export/progress", "get"): operation(
         "How far a download's file is written.",
-        {200: answer("From 0 to 1; null: it is not being written.", "Share")},
+        {200: answer("From 0 to 1; null: it is not being written.", "Share"), 404: _NO_RUN},
         parameters=[_RUN, _FORMAT],
     ),
     ("/healthz", "get"): operation(
@@ -141,15 +153,9 @@ OPERATIONS: dict[tuple[str, str], Part] = {
         },
     ),
     ("/metrics", "get"): operation("Figures for Prometheus.", {200: file("Its text.", "text/plain")}),
-    ("/plotly.min.js", "get"): operation(
-        "A script of the page.", _STATIC | {200: file("The file.", "text/javascript")}
-    ),
-    ("/static/{filename}", "get"): operation(
-        "A file of the page.",
-        _STATIC | {200: file("The file.", "text/javascript", "text/css", "image/svg+xml")},
-        parameters=[
-            {"name": "filename", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-        ],
+    ("/plotly.min.js", "get"): _static("A script of the page.", "text/javascript", parameters=[]),
+    ("/static/{filename}", "get"): _static(
+        "A file of the page.", "text/javascript", "text/css", "image/svg+xml", parameters=[_FILENAME]
     ),
 }
 """Every operation that there may be. `/login` is there only if the program asks for a token."""

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from inference.query import LARGEST, Parameter
-from inference.web.schemas import EVENTS, Schema, rows
+from inference.web.schemas import EVENTS, Schema, record, rows
 
 Part = dict[str, Any]
 
@@ -80,10 +80,20 @@ def parameter(given: Parameter, place: str = "query") -> Part:
 
 
 def event_stream() -> Part:
-    """The answer that is a stream of server-sent events."""
-    events = {event: {"$ref": f"#/components/schemas/{name}"} for event, name in EVENTS.items()}
+    """The answer that is a stream of server-sent events; its schema is that of each event."""
     return {
-        "description": "The events; message is an event without a name. What each one's data is: x-events.",
+        "description": "Events, each as the schema has it; message is one without a name.",
         "headers": {"Cache-Control": {"schema": {"const": "no-store"}}},
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "x-events": events}},
+        "content": {"text/event-stream": {"schema": {"oneOf": [_event(*each) for each in EVENTS.items()]}}},
     }
+
+
+def _event(event: str, name: str) -> Schema:
+    data = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"$ref": f"#/components/schemas/{name}"},
+    }
+    said = {"event": {"const": event}, "data": data}
+    number = {"id": {"type": "string", "pattern": "^[0-9]+$", "description": "The newest frame's."}}
+    return record(said | number) if event == "message" else record(said, number)

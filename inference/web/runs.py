@@ -75,6 +75,7 @@ def add_runs(app: Flask, recordings: Recordings) -> None:
 
     @app.get("/runs/<run_id>/export/progress")
     def export_progress(run_id: str) -> Response:
+        recordings.path(run_id)
         return jsonify(share=progress.get(run_id, _format()))
 
     @app.get("/runs/<run_id>/export")
