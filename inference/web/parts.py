@@ -94,6 +94,6 @@ def _event(event: str, name: str) -> Schema:
         "contentMediaType": "application/json",
         "contentSchema": {"$ref": f"#/components/schemas/{name}"},
     }
-    said = {"event": {"const": event}, "data": data}
+    said: dict[str, Schema] = {"event": {"const": event}, "data": data}
     number = {"id": {"type": "string", "pattern": "^[0-9]+$", "description": "The newest frame's."}}
     return record(said | number) if event == "message" else record(said, number)
