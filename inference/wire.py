@@ -87,9 +87,9 @@ def _unpack(value: Any, left: dict[int, Buffer]) -> Any:
     """A value of the header; each part that it names is taken out of `left`, so that none is copied twice."""
     if isinstance(value, list):
         return tuple(_unpack(item, left) for item in value)
-    if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
-        raise WireError("a number is too large")
     if not isinstance(value, dict):
+        if type(value) is int and not -_LARGEST <= value < _LARGEST:
+            raise WireError("a number is too large")
         return value
     if "@" in value:
         return _unpack_dataclass(value, left)
@@ -124,7 +124,7 @@ def _unpack_part(value: dict[str, Any], left: dict[int, Buffer]) -> Any:
     if value["dtype"] not in _DTYPES:
         raise WireError(f"arrays of {_shown(value['dtype'])} are not sent")
     shape = value["shape"]
-    if len(shape) > _MOST_AXES or any(type(size) is not int or not 0 <= size < _LARGEST for size in shape):
+    if len(shape) > _MOST_AXES or not all(type(size) is int and 0 <= size < _LARGEST for size in shape):
         raise WireError(f"an array has no shape {_shown(shape)}")
     dtype = np.dtype(value["dtype"])
     if math.prod(shape) * dtype.itemsize != len(part):
@@ -161,7 +161,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is dict:
         return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
     if origin is np.ndarray:
-        return isinstance(value, np.ndarray) and value.dtype == typing.get_args(arguments[1])[0]
+        return isinstance(value, np.ndarray) and value.dtype.type is arguments[1].__args__[0]
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
