@@ -16,7 +16,7 @@ ABOUT = (
     "Watch a pose model's predictions on a video as they are computed. Frames are numbered from 0, points "
     "are in the video's own pixels. An error is a JSON object with one sentence. Bound to loopback, the "
     "program asks for no token; otherwise each request needs one, as a bearer token or by the cookie that "
-    "POST /login sets."
+    "POST /login sets; a browser that comes without one is sent to /login."
 )
 
 

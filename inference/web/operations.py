@@ -10,7 +10,7 @@ import re
 from inference import exports
 from inference.catalog import VIDEO_SUFFIXES
 from inference.query import LAST_EVENT_ID, PARAMETERS, RUN_ID
-from inference.web.parts import Part, answer, event_stream, file, json_of, operation, parameter
+from inference.web.parts import Part, answer, error, event_stream, file, json_of, operation, parameter
 from inference.web.schemas import rows, text
 
 _STREAM = (
@@ -58,6 +58,13 @@ _NAME = {
 _FILENAME = {"name": "filename", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 _NO_RUN = "There is no such run."
 
+
+def _login_refused() -> Part:
+    """As everywhere, but whoever sent a form gets the page again."""
+    refused = error(401, "That is not the token.")
+    return refused | {"content": refused["content"] | {"text/html": {}}}
+
+
 OPERATIONS: dict[tuple[str, str], Part] = {
     ("/", "get"): operation("The page.", {200: file("The page.")}),
     ("/docs", "get"): operation("This description, to be read.", {200: file("A page.")}),
@@ -65,14 +72,15 @@ OPERATIONS: dict[tuple[str, str], Part] = {
         "This description.", {200: {"description": "OpenAPI 3.1.", "content": json_of({"type": "object"})}}
     ),
     ("/login", "get"): operation(
-        "The page to log in at.", {200: file("The page."), 303: {"description": "No token is needed."}}
+        "The page to log in at.",
+        {200: file("The page."), 303: {"description": "The program asks for no token."}},
     ),
     ("/login", "post"): operation(
         "Log in: give the token, get a cookie.",
         {
-            204: {"description": "Logged in."},
-            303: {"description": "Logged in; the page is at Location."},
-            413: "The body is too large.",
+            204: {"description": "Logged in, by JSON."},
+            303: {"description": "Logged in, by a form: go to the page."},
+            401: _login_refused(),
         },
         requestBody={
             "required": True,
@@ -158,4 +166,3 @@ OPERATIONS: dict[tuple[str, str], Part] = {
         "A file of the page.", "text/javascript", "text/css", "image/svg+xml", parameters=[_FILENAME]
     ),
 }
-"""Every operation that there may be. `/login` is there only if the program asks for a token."""

@@ -14,7 +14,9 @@ _ALWAYS = {
     400: "The request makes no sense: the sentence names what does not.",
     401: "The program asks for a token, and the request has none or a wrong one.",
     403: "A page of another site asked.",
+    413: "The body is larger than is taken.",
     421: "The header Host names another machine.",
+    431: "The first line and the headers are too long together.",
     500: "Something went wrong in the server; its log says what.",
 }
 """What every route may answer."""
