@@ -11,7 +11,8 @@ from inference import __version__
 from inference.web.operations import OPERATIONS
 from inference.web.schemas import SCHEMAS
 
-COOKIE = "session"
+COOKIE = "inference-5000"
+"""At the default port: the port is in the name, since browsers share cookies between a host's ports."""
 ABOUT = (
     "Watch a pose model's predictions on a video as they are computed. Frames are numbered from 0, points "
     "are in the video's own pixels. An error is a JSON object with one sentence. Bound to loopback, the "
@@ -55,7 +56,12 @@ def document(routes: set[tuple[str, str]]) -> dict[str, Any]:
             "schemas": SCHEMAS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
-                "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+                "cookie": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE,
+                    "description": "Its port is the program's.",
+                },
             },
         },
     }
