@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, render_template
 
 from inference import __version__
+from inference.query import LARGEST
 from inference.web.operations import OPERATIONS
 from inference.web.schemas import SCHEMAS
 
@@ -82,6 +83,8 @@ def shown(schema: dict[str, Any]) -> str:
     words = ", ".join(map(str, inner["enum"])) if "enum" in inner else str(inner["type"])
     if "minimum" in inner:
         words += f" from {inner['minimum']}"
+    if inner.get("maximum", LARGEST) < LARGEST:
+        words += f" to {inner['maximum']}"
     if "default" in schema:
         default = schema["default"]
         words += f" (default: {default[0] if isinstance(default, list) else default})"
