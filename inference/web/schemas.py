@@ -86,11 +86,13 @@ def _ref(name: str) -> Schema:
 
 
 _NUMBER = {"type": "number"}
+_SCORE = or_null({"type": "number"})
+"""Null where the model gave a number that is not finite; likewise a point."""
 _NAMED = {"model_name": text("Its name, or both names joined by +."), "model_names": rows({"type": "string"})}
 _POSE = {
-    "peak_points": rows(row(_NUMBER, _NUMBER))
+    "peak_points": rows(or_null(row(_NUMBER, _NUMBER)))
     | {"description": "All peaks, grouped or not: [x, y] in px, (0, 0) the centre of the top left one."},
-    "peak_vals": rows(_NUMBER) | {"description": "Their scores."},
+    "peak_vals": rows(_SCORE) | {"description": "Their scores."},
     "peak_nodes": rows({"type": "integer", "minimum": 0}) | {"description": "Their positions in nodes."},
     "instances": rows(_ref("Instance")),
 }
@@ -122,9 +124,9 @@ SCHEMAS: dict[str, Schema] = {
     "Share": record({"share": or_null({"type": "number", "minimum": 0, "maximum": 1})}),
     "Instance": record(
         {
-            "points": rows(or_null(row(_NUMBER, _NUMBER, _NUMBER)))
+            "points": rows(or_null(row(_NUMBER, _NUMBER, _SCORE)))
             | {"description": "[x, y, score] for each node, null where it was not found."},
-            "score": _NUMBER,
+            "score": _SCORE,
             "track": or_null(whole("Its identity, from 0; null: none.")),
             "class": or_null(text("The individual that the model takes it for; null: none.")),
         }
