@@ -3,6 +3,8 @@
 #   make run ARGS="--port 8000"        make test ARGS="-k wire"        make run PYTHON=python3.12
 
 PY := .venv/bin/python
+# Apart, so that the app's environment stays lean.
+AUDIT := .venv-audit/bin/python
 
 # A user's own settings for Python and pip must not reach into .venv.
 unexport PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX
@@ -10,7 +12,7 @@ export PIP_USER := 0
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint format bench soak clean venv ready-run ready-dev
+.PHONY: help run test lint format bench soak fuzz audit clean venv ready-run ready-dev ready-audit
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -38,8 +40,16 @@ bench: ready-dev ## measure it: prints a table, writes JSON
 soak: ready-dev ## use it for minutes at random, and look whether it holds more than before
 	INFERENCE_SOAK_FRAMES=100000 $(PY) -m pytest -s tests/soak $(ARGS)
 
+fuzz: ready-dev ## feed every parser with bytes that nobody thought of, ten seconds each
+	$(PY) -m fuzz $(ARGS)
+
+audit: ready-audit ## ask whether a pinned package has a known vulnerability; one that cannot be asked for fails
+	@for pins in run dev audit; do \
+	  $(AUDIT) -m pip_audit --strict --no-deps --disable-pip --progress-spinner off -r requirements/$$pins.txt $(ARGS) || exit 1; \
+	done
+
 clean: ## remove .venv and every cache
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-audit fuzz/crashes .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name .git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A .venv that starts, has pip and is of the version asked for is kept; a broken or half-made one is made again.
@@ -74,6 +84,12 @@ ready-run: venv
 
 ready-dev: venv
 	$(call install,dev,.venv/.ready-run .venv/.ready-dev)
+
+ready-audit: venv
+	@[ ! .venv-audit/.ready -nt requirements/audit.txt ] || exit 0; \
+	$(PY) -m venv --clear .venv-audit && \
+	$(AUDIT) -m pip install --disable-pip-version-check --no-input --progress-bar off -q -r requirements/audit.txt && \
+	touch .venv-audit/.ready
 
 # pip prints pages; one line that moves says as much. On a terminal only: in a log its silence is right.
 # pip's exit status goes round the pipe through a file, because not every /bin/sh knows pipefail.

@@ -44,6 +44,7 @@ from inference.pipeline import Pipeline
 from inference.query import DEFAULT_MODEL
 from inference.recordings import Recordings
 from inference.settings import Settings
+from inference.web.openapi import add_description
 from inference.web.runs import add_runs
 from inference.web.streams import add_stream
 from inference.web.uploads import add_uploads
@@ -79,6 +80,7 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     add_stream(app, catalog, pipeline, recordings, MAX_STREAMS)
     add_uploads(app, settings)
     add_runs(app, recordings)
+    add_description(app)
     _add_state(app, pipeline)
     _add_errors(app)
 

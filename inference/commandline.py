@@ -231,7 +231,10 @@ def _stream(text: str) -> tuple[str | None, str]:
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("rtsp", "rtsps", "http", "https") and bool(parts.hostname) and parts.port != 0
+        # urlsplit overlooks spaces and control characters, who opens the address may not
+        plain = url.isprintable() and url.lower().startswith(f"{parts.scheme}://")
+        known = parts.scheme in ("rtsp", "rtsps", "http", "https")
+        return plain and known and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
 

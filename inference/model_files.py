@@ -13,6 +13,7 @@ import enum
 import json
 import pathlib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -235,7 +236,7 @@ def _read_zip(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
                 )
             metadata = _json_object(archive.read("metadata.json"), f"{name} (metadata.json)")
             config = _json_object(archive.read("config.json"), f"{name} (config.json)")
-    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise ModelError(f"{name} is damaged: its archive cannot be read.") from error
     version = str(metadata.get("keras_version", "3"))
     return (Format.ZIP_KERAS2 if version.split(".")[0] == "2" else Format.ZIP_KERAS3), config

@@ -20,6 +20,9 @@ HEADS = (
     "multi_class_topdown",
 )
 
+_SHOWN = 200
+"""Characters of what is wrong that an error repeats."""
+
 _SYMMETRY = 2
 """SLEAP's number for a link that says "these two mirror each other"; 1 is an edge of the body."""
 
@@ -56,6 +59,7 @@ def parse(config: dict[str, Any], name: str) -> SleapConfig:
         return _parse(config, name)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         detail = f"no {error}" if isinstance(error, KeyError) else str(error)
+        detail = detail if len(detail) <= _SHOWN else detail[:_SHOWN] + "…"
         raise ModelError(f"{name} is not SLEAP's, or it is damaged: {detail}.") from error
 
 
@@ -66,9 +70,9 @@ def _parse(config: dict[str, Any], name: str) -> SleapConfig:
     pafs, classes = settings.get("pafs"), settings.get("class_maps") or settings.get("class_vectors")
     skeletons = (data.get("labels") or {}).get("skeletons") or []
     skeleton = _skeleton(skeletons[0]) if skeletons else _Skeleton((), (), ())
-    nodes = tuple(confmaps.get("part_names") or skeleton.nodes)
+    nodes = _names(confmaps.get("part_names") or skeleton.nodes)
     if head == "centroid":
-        nodes = (confmaps.get("anchor_part") or "centroid",)
+        nodes = _names([confmaps.get("anchor_part") or "centroid"])
     if not nodes:
         raise ModelError(f"{name} names no nodes: part_names and the skeleton are empty.")
     pre, cropping = data.get("preprocessing") or {}, data.get("instance_cropping") or {}
@@ -80,7 +84,7 @@ def _parse(config: dict[str, Any], name: str) -> SleapConfig:
         confmap_stride=_positive(confmaps["output_stride"]),
         paf_stride=_positive(pafs["output_stride"]) if pafs else None,
         class_stride=_positive(classes["output_stride"]) if classes else None,
-        classes=tuple((classes or {}).get("classes") or ()),
+        classes=_names((classes or {}).get("classes") or ()),
         anchor_part=confmaps.get("anchor_part"),
         input_scaling=_scaling(pre.get("input_scaling")),
         max_stride=_max_stride(model.get("backbone") or {}),
@@ -97,6 +101,13 @@ def _head(heads: dict[str, Any], name: str) -> tuple[str, dict[str, Any]]:
         found = ", ".join(head for head, _ in chosen) or "none"
         raise ModelError(f"{name} has to configure one head of {', '.join(HEADS)}; it configures {found}.")
     return chosen[0]
+
+
+def _names(given: Iterable[Any]) -> tuple[str, ...]:
+    names = tuple(given)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("a name is no text")
+    return names
 
 
 def _positive(value: Any) -> int:

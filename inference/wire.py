@@ -22,6 +22,11 @@ from inference.errors import WireError
 
 Buffer = bytes | bytearray | memoryview
 _DTYPES = ("uint8", "int64", "float32", "float64")
+_MOST_AXES = 4
+_LARGEST = 1 << 63
+"""No whole number in a message is larger, be it a size or anything else."""
+_SHOWN = 80
+"""Characters of what does not fit that its error repeats: a stranger's message may be long."""
 _KINDS: dict[str, type] = {
     name: kind
     for name, kind in vars(messages).items()
@@ -46,11 +51,16 @@ def decode(parts: Sequence[Buffer]) -> Any:
         header = json.loads(bytes(parts[0]))
         if not isinstance(header, dict):
             raise WireError("the header is no JSON object")
-        return _unpack(header, parts)
+        left = dict(enumerate(parts))
+        del left[0]
+        message = _unpack(header, left)
+        if left:
+            raise WireError(f"{len(left)} parts belong to nothing")
+        return message
     except WireError:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
-        raise WireError(f"malformed message: {error}") from error
+        raise WireError(f"malformed message: {_shown(error)}") from error
 
 
 def _pack(value: Any, parts: list[Buffer]) -> Any:
@@ -73,27 +83,30 @@ def _pack(value: Any, parts: list[Buffer]) -> Any:
     return packed
 
 
-def _unpack(value: Any, parts: Sequence[Buffer]) -> Any:
+def _unpack(value: Any, left: dict[int, Buffer]) -> Any:
+    """A value of the header; each part that it names is taken out of `left`, so that none is copied twice."""
     if isinstance(value, list):
-        return tuple(_unpack(item, parts) for item in value)
+        return tuple(_unpack(item, left) for item in value)
     if not isinstance(value, dict):
+        if type(value) is int and not -_LARGEST <= value < _LARGEST:
+            raise WireError("a number is too large")
         return value
     if "@" in value:
-        return _unpack_dataclass(value, parts)
+        return _unpack_dataclass(value, left)
     if "dict" in value:
-        return {key: _unpack(item, parts) for key, item in value["dict"].items()}
-    return _unpack_part(value, parts)
+        return {key: _unpack(item, left) for key, item in value["dict"].items()}
+    return _unpack_part(value, left)
 
 
-def _unpack_dataclass(value: dict[str, Any], parts: Sequence[Buffer]) -> Any:
+def _unpack_dataclass(value: dict[str, Any], left: dict[int, Buffer]) -> Any:
     kind = _KINDS.get(value["@"])
     if kind is None:
-        raise WireError(f"no message is called {value['@']!r}")
+        raise WireError(f"no message is called {_shown(value['@'])}")
     hints = _fields(kind)
     said = value.keys() - {"@"}
     if not said <= hints.keys():
-        raise WireError(f"{kind.__name__} has the fields {sorted(hints)}, not {sorted(said)}")
-    fields = {name: _unpack(value[name], parts) for name in said}
+        raise WireError(f"{kind.__name__} has no {_shown(sorted(said - hints.keys()))}")
+    fields = {name: _unpack(value[name], left) for name in said}
     for name, field in fields.items():
         if not _fits(field, hints[name]):
             raise WireError(f"{kind.__name__}.{name} is no {hints[name]}")
@@ -101,22 +114,26 @@ def _unpack_dataclass(value: dict[str, Any], parts: Sequence[Buffer]) -> Any:
     return kind(**fields)
 
 
-def _unpack_part(value: dict[str, Any], parts: Sequence[Buffer]) -> Any:
+def _unpack_part(value: dict[str, Any], left: dict[int, Buffer]) -> Any:
     index = value["part"]
-    if not isinstance(index, int) or not 0 < index < len(parts):
-        raise WireError(f"the message has no part {index!r}")
-    part = parts[index]
+    if type(index) is not int or index not in left:
+        raise WireError(f"the message has no part {_shown(index)}, or has it twice")
+    part = left.pop(index)
     if "dtype" not in value:
         return bytes(part)
     if value["dtype"] not in _DTYPES:
-        raise WireError(f"arrays of {value['dtype']!r} are not sent")
-    shape = [int(size) for size in value["shape"]]
-    if any(size < 0 for size in shape):
-        raise WireError(f"an array has no shape {shape}")
+        raise WireError(f"arrays of {_shown(value['dtype'])} are not sent")
+    shape = value["shape"]
+    if len(shape) > _MOST_AXES or not all(type(size) is int and 0 <= size < _LARGEST for size in shape):
+        raise WireError(f"an array has no shape {_shown(shape)}")
     dtype = np.dtype(value["dtype"])
     if math.prod(shape) * dtype.itemsize != len(part):
         raise WireError(f"an array of {shape} {dtype} does not have {len(part)} bytes")
     return np.frombuffer(part, dtype).reshape(shape)
+
+
+def _shown(what: object) -> str:
+    return repr(what)[:_SHOWN]
 
 
 _FIELDS: dict[type, dict[str, Any]] = {}
@@ -143,8 +160,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return len(value) == len(arguments) and all(map(_fits, value, arguments))
     if origin is dict:
         return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
-    if origin is not None:
-        return isinstance(value, origin)
+    if origin is np.ndarray:
+        return isinstance(value, np.ndarray) and value.dtype.type is arguments[1].__args__[0]
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:

@@ -31,6 +31,27 @@ INFO = m.ModelInfo(
     layers=("confmaps",),
     engine="OpenVINO 1, float32",
 )
+RICH = m.Tracked(
+    m.Result(
+        "run",
+        7,
+        dataclasses.replace(PREDICTION, layer=m.Layer(b"png", -2.0, -1.5, 384.0, 256.0)),
+        PREDICTION,
+        b"",
+        {},
+        0.0,
+    ),
+    INFO,
+    (None, None),
+    INFO,
+    (0, 1),
+)
+LIVE = m.Tracked(
+    m.Result("run", 7, PREDICTION, None, b"", {}, 0.0, sequence=40),
+    INFO,
+    (None, None),
+    live=m.LiveFrame(1.7e9, 120.5, 32),
+)
 VIDEO = m.Opened("run", 640, 480, 29.97, None)
 
 
@@ -58,10 +79,7 @@ def test_a_frame_is_an_unnamed_message_with_its_index_as_id():
 
 
 def test_a_frame_brings_what_was_asked_for_beside_it():
-    layer = m.Layer(b"png", -2.0, -1.5, 384.0, 256.0)
-    first = dataclasses.replace(PREDICTION, layer=layer)
-    result = m.Result("run", 7, first, PREDICTION, b"", {}, 0.0)
-    _, _, data = parse(event_of(m.Tracked(result, INFO, (None, None), INFO, (0, 1))))
+    _, _, data = parse(event_of(RICH))
     assert "img" not in data  # none was made
     png = "data:image/png;base64," + base64.b64encode(b"png").decode()
     assert data["maps"] == {"img": png, "x": -2.0, "y": -1.5, "width": 384.0, "height": 256.0}
@@ -70,9 +88,7 @@ def test_a_frame_brings_what_was_asked_for_beside_it():
 
 
 def test_a_live_frame_says_when_it_was_captured_and_what_was_dropped():
-    result = m.Result("run", 7, PREDICTION, None, b"", {}, 0.0, sequence=40)
-    live = m.LiveFrame(1.7e9, 120.5, 32)
-    _, number, data = parse(event_of(m.Tracked(result, INFO, (None, None), live=live)))
+    _, number, data = parse(event_of(LIVE))
     assert number == "7"
     assert data["live"] == {"captured": 1.7e9, "delay_ms": 120.5, "dropped": 32}
 

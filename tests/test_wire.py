@@ -2,75 +2,32 @@
 
 import contextlib
 import json
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference import messages as m
 from inference.errors import WireError
-from inference.predictors.instances import none_found, of_points
 from inference.wire import decode, encode
-
-GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
-PAIR = of_points(np.array([[[1.5, 2.25], [np.nan, np.nan]]]), np.array([[0.9, np.nan]]), np.array([0.9]))
-LAYER = m.Layer(b"png", -2.0, -2.0, 384.0, 256.5)
-PREDICTION = m.PosePrediction(
-    np.array([[1.5, 2.25], [3.0, -0.5]]), np.array([0.9, 0.25]), np.array([0, 1]), PAIR, LAYER
-)
-NOTHING = m.PosePrediction(np.empty((0, 2)), np.empty(0), np.empty(0, np.int64), none_found(2))
-FACTS = m.RunFacts(
-    "run-1", 1e9, "v.mp4", "k", 4, 3, None, 9, ("m",), "m@1", m.ModelInfo(("a",)), m.PoseOptions(),
-    m.TrackingOptions(), {"python": "3.11"},
-)  # fmt: skip
-MESSAGES = [
-    m.OpenRun("r", "/data/ä.mp4", "m@1", "n@2", 5, None, 320, m.PoseOptions(0.2, 0.05)),
-    m.OpenRun("r", "a.mp4", "m@1", None, 0, 9, None, m.PoseOptions()),
-    m.BeginRun("r"),
-    m.CloseRun("r"),
-    m.Credit("r", 3),
-    m.Resend(7, (4, 5), alone=True),
-    m.Opened("r", 384, 256, 29.97, None),
-    m.OpenRun("r", "camera:0", "m@1", None, 0, None, None, m.PoseOptions(), live=True),
-    m.SourceStatus("r", "reconnecting", "camera:0 was lost."),
-    m.EndOfStream("r", 12, "it breaks off"),
-    m.Batch(
-        1, "r", "m@1", "n@2", m.PoseOptions(), None, (4, 5), (0.5, 1.0), (10.0, 11.0), (GRAY, GRAY[::-1])
-    ),
-    m.Answer(
-        7,
-        "r",
-        (
-            m.Result("r", 4, PREDICTION, NOTHING, b"\xff\xd8jpeg", {"decode": 0.5}, 10.0),
-            m.Failed("r", 5, "no"),
-            m.Result("r", 6, NOTHING, None, b"", {}, 10.0),
-        ),
-    ),
-    m.Load("m@1#2", "pose", ("/models/m.h5", "/models/n"), "m@1 + n@2"),
-    FACTS,
-    m.FrameRecord(3, PAIR, (0,)),
-    m.FailureRecord(4, "no"),
-    m.EndRecord(9),
-    m.Loaded("m@1", m.ModelInfo(("head", "tail"), ((0, 1),))),
-    m.Connect(m.Endpoint("tcp://a", "key"), m.Endpoint("tcp://b", "key")),
-    m.Quit(),
-]
+from tests.kit.drawn import KINDS, MESSAGES, of, plain
 
 
-def plain(value):
-    """A message as something that `==` can compare."""
-    if isinstance(value, np.ndarray):
-        return (str(value.dtype), value.shape, repr(value.tolist()))
-    if hasattr(value, "__dataclass_fields__"):
-        return (type(value), {name: plain(getattr(value, name)) for name in value.__dataclass_fields__})
-    return tuple(map(plain, value)) if isinstance(value, tuple) else value
+@settings(max_examples=400)
+@given(MESSAGES)
+def test_every_message_survives_the_wire(message):
+    assert plain(decode([bytes(part) for part in encode(message)])) == plain(message)
 
 
-@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-def test_decode_is_the_inverse_of_encode(message):
-    parts = [bytes(part) for part in encode(message)]
-    assert plain(decode(parts)) == plain(message)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@settings(max_examples=5)
+@given(st.data())
+def test_no_message_is_left_out(kind, data):
+    message = data.draw(of(kind))
+    assert plain(decode(encode(message))) == plain(message)
 
 
 def test_pixels_are_not_copied_on_either_side():
@@ -84,6 +41,15 @@ def header(**fields):
     return json.dumps(fields).encode()
 
 
+def array(dtype, shape):
+    return header(**{**CREDIT, "run": {"part": 1, "dtype": dtype, "shape": shape}})
+
+
+PIXELS = bytes(
+    encode(m.Batch(1, "r", "m", None, m.PoseOptions(), None, (0,), (0.0,), (0.0,), (np.zeros(1, np.uint8),)))[
+        0
+    ]
+)
 CREDIT = {"@": "Credit", "run": "r", "frames": 1}
 MALFORMED = {
     "no part": [],
@@ -113,6 +79,20 @@ MALFORMED = {
         b"1",
     ],
     "class that is no text": [header(**{"@": ["Credit"]})],
+    "a number too large": [header(**{**CREDIT, "frames": 2**63})],
+    "a shape of truths": [array("uint8", [True]), b"1"],
+    "a shape of texts": [array("uint8", ["1"]), b"1"],
+    "too many axes": [array("uint8", [1] * 5), b"1"],
+    "an array of another type": [
+        header(**{"@": "Failed", "run": "r", "frame": {"part": 1, "dtype": "uint8", "shape": [1]}}),
+        b"1",
+    ],
+    "pixels of another type": [PIXELS.replace(b"uint8", b"int64"), b"12345678"],
+    "a part that nobody names": [header(**CREDIT), b"1"],
+    "a part that is named twice": [
+        header(**{"@": "Layer", "png": {"part": 1}, "left": {"part": 1}, "top": 0, "width": 0, "height": 0}),
+        b"1",
+    ],
 }
 
 
@@ -120,6 +100,50 @@ MALFORMED = {
 def test_what_is_no_message_is_a_wire_error(parts):
     with pytest.raises(WireError):
         decode(parts)
+
+
+MANY = 1_000_000
+HOSTILE = {
+    "deep lists": lambda: [b"[" * MANY],
+    "deep objects": lambda: [b'{"dict":{"a":' * MANY],
+    "as deep as JSON may be": lambda: [b'{"a":' + b"[" * 900 + b"]" * 900 + b"}"],
+    "deep inside a message": lambda: [b'{"@":"Credit","run":' + b"[" * 900 + b"]" * 900 + b',"frames":1}'],
+    "many parts": lambda: [header(**CREDIT), *[b""] * MANY],
+    "one part many times": lambda: [
+        b'{"@":"Credit","frames":1,"run":[' + b",".join([b'{"part":1}'] * 100_000) + b"]}",
+        memoryview(bytes(MANY)),
+    ],
+    "a shape of many sizes": lambda: [array("uint8", [10**18] * 100_000), b"1"],
+    "a shape that is huge": lambda: [array("uint8", [2**62, 2**62, 2**62]), b"1"],
+    "a shape that is huge, of nothing": lambda: [array("uint8", [2**62, 0, 2**62]), b""],
+    "a number of many digits": lambda: [b'{"@":"Credit","run":"r","frames":' + b"9" * MANY + b"}"],
+    "a class with a long name": lambda: [header(**{"@": "x" * MANY})],
+    "many fields": lambda: [header(**{"@": "Credit"}, **{f"f{number}": 0 for number in range(100_000)})],
+}
+
+
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_made_to_cost_costs_no_more_than_its_size(make):
+    parts = make()
+    size = sum(map(len, parts)) + 64 * len(parts)
+    tracemalloc.start()
+    try:
+        began = time.process_time()
+        with pytest.raises(WireError) as caught:
+            decode(parts)
+        assert time.process_time() - began < 5
+        assert tracemalloc.get_traced_memory()[1] < 20 * size + 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "frames"),
+    [(b'{"@":"Credit","run":"r","frames":1,"frames":2}', 2), (b'{"@":"Credit","run":"r","frames":7}', 7)],
+)
+def test_of_a_key_that_is_there_twice_the_last_counts(text, frames):
+    assert decode([text]) == m.Credit("r", frames)
 
 
 @given(st.lists(st.binary(max_size=200), max_size=4))
@@ -139,7 +163,21 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=300)
 @given(st.dictionaries(KEYS, JSON, max_size=4), st.lists(st.binary(max_size=8), max_size=2))
 def test_any_json_is_a_message_or_a_wire_error(said, parts):
     with contextlib.suppress(WireError):
-        decode([json.dumps(said).encode(), *parts])
+        plain(decode([json.dumps(said).encode(), *parts]))
+
+
+@settings(max_examples=300)
+@given(MESSAGES, st.data())
+def test_a_message_that_was_damaged_is_a_message_or_a_wire_error(message, data):
+    parts = [bytearray(part) for part in encode(message)]
+    for _ in range(data.draw(st.integers(1, 4))):
+        part = data.draw(st.sampled_from(parts))
+        place = data.draw(st.integers(0, max(0, len(part) - 1)))
+        part[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    with contextlib.suppress(WireError):
+        again = decode(parts)
+        assert plain(decode(encode(again))) == plain(again)

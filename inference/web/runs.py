@@ -75,6 +75,7 @@ def add_runs(app: Flask, recordings: Recordings) -> None:
 
     @app.get("/runs/<run_id>/export/progress")
     def export_progress(run_id: str) -> Response:
+        recordings.path(run_id)
         return jsonify(share=progress.get(run_id, _format()))
 
     @app.get("/runs/<run_id>/export")
@@ -141,8 +142,17 @@ def _write(
 def _follow(writer: subprocess.Popen[str], share: Callable[[float], None]) -> None:
     assert writer.stdout is not None  # noqa: S101
     for line in writer.stdout:
-        try:
-            said = json.loads(line)
-            share(said["done"] / max(1, said["total"]))
-        except (ValueError, KeyError, TypeError):
+        said = share_of(line)
+        if said is None:
             log.debug("an export said: %s", line)
+        else:
+            share(said)
+
+
+def share_of(line: str) -> float | None:
+    """From 0 to 1, how far the writer says that it is; None if the line says nothing of it."""
+    try:
+        said = json.loads(line)
+        return min(1.0, max(0.0, float(said["done"]) / max(1.0, float(said["total"]))))
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
+        return None

@@ -1,0 +1,82 @@
+"""The server answers any request as its own description says: neither more nor less, and never with a 500.
+
+Schemathesis makes the requests: what the description allows, its bounds, and what it does not allow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from inference.web.operations import OPERATIONS
+from tests.server.test_openapi import LOGIN
+
+schemathesis = pytest.importorskip("schemathesis")
+
+from schemathesis.generation import GenerationMode  # noqa: E402
+from schemathesis.specs.openapi.checks import unsupported_method  # noqa: E402
+
+STREAM = "/generate_predictions"
+SHORT = {"video_name": "a.avi", "model_name": ["m.number"], "compare": [], "start": 3, "stop": 4}
+"""What makes a stream one of one frame, of a model that takes no time."""
+EXAMPLES = {STREAM: 60}
+"""Of requests that come up by chance, beside the bounds and the opposites of what is described; else 10."""
+FREE = {path for path, _ in OPERATIONS if "{" not in path} - {STREAM, "/videos"} | {"/static/{filename}"}
+"""Where nothing is asked for, or anything may be, so that nothing can be wrong."""
+CASES = [
+    (*operation, mode)
+    for operation in sorted(OPERATIONS.keys() - LOGIN)
+    for mode in GenerationMode
+    if mode is GenerationMode.POSITIVE or operation[0] not in FREE
+]
+
+
+@pytest.fixture(scope="module")
+def api(site):
+    described = httpx.get(f"{site.address}openapi.json").json()
+    config = schemathesis.Config.from_dict({"generation": {"deterministic": True}})
+    schema = schemathesis.openapi.from_dict(described, config=config)
+    schema.config.update(base_url=site.address)
+    return schema
+
+
+def test_the_description_is_openapi(api):
+    api.validate()
+
+
+@pytest.mark.parametrize(("path", "method", "mode"), CASES, ids=str)
+def test_every_answer_is_as_described(site, api, path, method, mode):
+    operation, answers = api[path][method.upper()], Counter()
+
+    def ask(case):
+        if path == STREAM:
+            case.query = short(case)
+        answer = case.call_and_validate(excluded_checks=[unsupported_method])
+        answers[answer.status_code] += 1
+
+    by_chance = settings(
+        max_examples=EXAMPLES.get(path, 10),
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )(given(operation.as_strategy(generation_mode=mode))(ask))
+    for case in api.iter_coverage_cases(
+        operation, generation_modes=[mode], generation_config=api.config.generation
+    ):
+        ask(case)
+    by_chance()
+    assert answers and not any(status >= 500 for status in answers)
+
+
+def short(case):
+    """A case's query, but for a stream that is soon over; what is wrong in it on purpose stays wrong."""
+    data = case.meta.phase.data
+    wrong = {data.parameter, *(each.parameter for each in data.mutations)}
+    query = dict(case.query or {})
+    kept = {name for name in wrong if name} if case.meta.generation.mode is GenerationMode.NEGATIVE else set()
+    return query | {name: value for name, value in SHORT.items() if name not in kept}
