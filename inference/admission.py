@@ -80,12 +80,12 @@ class Admission:
     session: str = field(repr=False)
 
     def check(self, asked: Asked) -> None:
-        """Raise RequestError or WrongHost, CrossSite, or NotLoggedIn, in this order, if it may not come in."""
+        """Raise RequestError or WrongHost, CrossSite, or NotLoggedIn if it may not come in."""
         check_host(asked.host, self.names)
         self._check_site(asked)
         if not (self.token is None or asked.is_preflight or asked.path in OPEN or self.knows(asked)):
             raise NotLoggedIn(
-                "Log in first, at /login, or send the header Authorization: Bearer with the token: the program "
+                "Log in first, at /login, or send the token in the header Authorization: Bearer. The program "
                 "printed it when it started, or was given it (--token)."
             )
 
@@ -115,11 +115,13 @@ class Admission:
             )
         leads_here = asked.method in _READING and asked.fetch_mode == "navigate" and asked.path in PAGES
         if asked.fetch_site in ("cross-site", "same-site") and not leads_here:
-            raise CrossSite("A page of another site asked for this, and is not let in: begin at this one's /.")
+            raise CrossSite(
+                "A page of another site asked for this, and is not let in: begin at this one's /."
+            )
 
 
 def cookie_name(host: str | None) -> str:
-    """The cookie's name: a browser does not tell ports apart, and two programs must not log each other out."""
+    """The cookie's name. It has the port in it, since browsers share cookies between a host's ports."""
     port = (host or "").rpartition("]")[2].rpartition(":")[2] if ":" in (host or "") else ""
     return f"inference-{port}" if port.isascii() and port.isdigit() else "inference"
 

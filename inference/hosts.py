@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from inference.errors import RequestError, WrongHost
 
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[^\s:/?#\[\]@\\,]+)(?::(?P<port>\d{0,5}))?", re.ASCII)
+_HOST = re.compile(
+    r"(?P<name>\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[^\s:/?#\[\]@\\,]+)(?::(?P<port>\d{0,5}))?", re.ASCII
+)
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
