@@ -12,9 +12,7 @@ from urllib.parse import urlsplit
 
 from inference.errors import RequestError, WrongHost
 
-_HOST = re.compile(
-    r"(?P<name>\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[^\s:/?#\[\]@\\,]+)(?::(?P<port>\d{0,5}))?", re.ASCII
-)
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[\w.~-]+)(?::\d{0,5})?", re.ASCII)
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -83,16 +81,22 @@ def is_own(origin: str, host: str) -> bool:
 
 
 def origin_in(text: str) -> str:
-    """An origin as browsers write it; ValueError if the text is none, or more than one."""
-    parts = urlsplit(text)
+    """An origin as browsers write it; ValueError, with a sentence, if the text is none, or more than one."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError(_no_origin(text)) from None
     place = f"{parts.scheme}://{parts.netloc}"
-    host = parts.hostname or ""
     exact = text.lower().removesuffix("/") == place.lower() and parts.scheme in _DEFAULT_PORTS
     if not exact or parts.username is not None or not (_is_name(host) or address_in(host)):
-        raise ValueError(f"{shown(text)} is no origin, such as https://example.org or http://lab:8080")
+        raise ValueError(_no_origin(text))
     host = f"[{host}]" if ":" in host else host
-    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"
+    return f"{parts.scheme}://{host}" + ("" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}")
+
+
+def _no_origin(text: str) -> str:
+    return f"{shown(text)} is no origin, such as https://example.org or http://lab:8080"
 
 
 def host_in(text: str) -> str:

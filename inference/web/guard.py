@@ -85,11 +85,11 @@ class Guard:
         return self.settings.upload_bytes if self._is_upload(asked) else SMALL
 
     def check(self, asked: Asked, length: int) -> None:
-        """Raise what the admission raises, or TooLarge if a body of `length` bytes is not taken of anybody."""
+        """Raise what the admission raises, or TooLarge for a body of `length` bytes that is no video."""
         if length > SMALL and not self._is_upload(asked):
             raise TooLarge(
-                f"More than {SMALL // 1024} KB is taken only as a video, by POST /videos, from somebody who is "
-                "logged in."
+                f"More than {SMALL // 1024} KB is taken only as a video, by POST /videos, from somebody who "
+                "is logged in."
             )
         self.admission.check(asked)
 

@@ -35,7 +35,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
-        if self.body_rcv is not None and self._is_too_large():
+        if self.error is None and self.body_rcv is not None and self._is_too_large():
             self.completed = True
             self.headers["CONNECTION"] = "close"
             self.headers["CONTENT_LENGTH"] = str(max(self.content_length, self.body_bytes_received))
