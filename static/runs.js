@@ -3,6 +3,7 @@
  * opened and when a run ends.
  */
 
+import { noted } from './session.js'
 import { size } from './upload.js'
 
 const FORMATS = [
@@ -127,6 +128,7 @@ async function progressOf(address, format) {
 }
 
 async function answerOf(response) {
+  noted(response)
   if (response.status === 204) return null
   const body = await response.json()
   if (!response.ok) throw new Error(body.error ?? `The server answered ${response.status}.`)

@@ -3,12 +3,14 @@
  * address of a stream. The streams themselves are stream.js's.
  */
 
+import { noted } from './session.js'
+
 /** The page asks for peaks down to this score, so that the threshold moves with no new inference. */
 export const FLOOR = 0.05
 
 async function get(path) {
-  const response = await fetch(path, { cache: 'no-store' })
-  return { ok: response.ok, body: await response.json() }
+  const response = noted(await fetch(path, { cache: 'no-store' }))
+  return { ok: response.ok, status: response.status, body: await response.json() }
 }
 
 async function names(path) {
@@ -34,7 +36,8 @@ export const listModels = () => names('get_available_models')
  */
 export async function health() {
   try {
-    const { body } = await get('healthz')
+    const { status: answered, body } = await get('healthz')
+    if (answered === 401) return { status: 'gone', text: 'Logged out' }
     const { status, reason, workers } = body
     if (status === 'ready') return { status, text: `${workers} worker${workers === 1 ? '' : 's'} ready` }
     if (status === 'failed') return { status, text: reason || 'The workers could not start.' }

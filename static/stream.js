@@ -4,6 +4,7 @@
  * the server back (backpressure): that is all that pausing needs.
  */
 
+import { noted } from './session.js'
 import { EventParser } from './sse.js'
 
 /** How long to wait before each further try, in ms, once a connection broke. */
@@ -64,7 +65,7 @@ class Broken extends Error {}
 async function* readOnce(url, lastId, signal) {
   const headers = { Accept: 'text/event-stream' }
   if (lastId !== '') headers['Last-Event-ID'] = lastId
-  const response = await fetch(url, { headers, signal, cache: 'no-store' })
+  const response = noted(await fetch(url, { headers, signal, cache: 'no-store' }))
   if (!response.ok) throw await refusal(response, lastId)
   const reader = response.body.getReader()
   const parser = new EventParser(lastId)

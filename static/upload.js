@@ -3,6 +3,8 @@
  * since fetch does not tell how much was sent.
  */
 
+import { noted, noteStatus } from './session.js'
+
 /**
  * @param {object} parts
  * @param {HTMLInputElement} parts.input a file input
@@ -60,6 +62,7 @@ export function bindUpload({ input, panel, bar, text, cancel, target, onDone, on
   function finish() {
     const { status, responseText } = request
     const aborted = status === 0 && request.readyState === XMLHttpRequest.UNSENT
+    noteStatus(status)
     request = null
     panel.hidden = true
     let answer = {}
@@ -77,7 +80,7 @@ export function bindUpload({ input, panel, bar, text, cancel, target, onDone, on
 
 async function limits() {
   try {
-    return await (await fetch('limits')).json()
+    return await noted(await fetch('limits')).json()
   } catch {
     return {}
   }

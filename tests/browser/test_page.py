@@ -31,7 +31,8 @@ def until(condition: Callable[[], object], limit: float = LIMIT / 1000) -> float
 
 
 def wait(page: Page, condition: str) -> None:
-    page.wait_for_function(condition)
+    """Waits for a condition in the page. Playwright's own way would be an `eval`, which the page forbids."""
+    until(lambda: page.evaluate(condition))
 
 
 def play(page: Page, video: str = "dots.mp4", frames: int = 5) -> None:
