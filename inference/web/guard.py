@@ -26,7 +26,7 @@ MOST = 100
 _POLICY = (
     "default-src 'none'",
     "script-src 'self'",
-    # Plotly writes rules and style attributes as it draws; styles cannot run anything.
+    # Plotly adds style elements of its own, which differ from version to version; they cannot run anything.
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
     "connect-src 'self'",
