@@ -31,8 +31,18 @@ def until(condition: Callable[[], object], limit: float = LIMIT / 1000) -> float
 
 
 def wait(page: Page, condition: str) -> None:
-    """Waits for a condition in the page. Playwright's own way would be an `eval`, which the page forbids."""
-    until(lambda: page.evaluate(condition))
+    """Waits for a condition in the page. Playwright's own way is an `eval` a look, which the page forbids."""
+    page.evaluate(
+        f"""new Promise((resolve, reject) => {{
+          const began = performance.now()
+          const look = () => {{
+            if ({condition}) resolve()
+            else if (performance.now() - began < {LIMIT}) requestAnimationFrame(look)
+            else reject(new Error('it did not come true in time'))
+          }}
+          look()
+        }})"""
+    )
 
 
 def play(page: Page, video: str = "dots.mp4", frames: int = 5) -> None:
