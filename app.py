@@ -1,15 +1,14 @@
 """The web app: HTTP only. It knows neither tensors nor sockets.
 
 `create_app` is the factory; `main` reads the command line, starts the pipeline and serves until it is
-told to stop. The server is waitress, whose threads may each hold a stream: a slow viewer blocks its own
-thread alone, a small buffer a stream is all that it costs, and leaving is noticed between two writes.
+told to stop. The server itself is `inference/web/server.py`'s; who may come in is the guard's.
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 import signal
-import socket
 import sys
 import threading
 
@@ -19,10 +18,10 @@ if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: STOP.set())
 
+from dataclasses import replace
 from importlib import metadata, resources
 from pathlib import Path
 
-import waitress
 from flask import Flask, Response, jsonify, render_template, send_file
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
@@ -32,43 +31,45 @@ from inference.catalog import Catalog
 from inference.commandline import parse
 from inference.errors import (
     Conflict,
+    CrossSite,
     InferenceError,
     NotFound,
+    NotLoggedIn,
     PortInUse,
     RequestError,
     TooLarge,
     TooManyStreams,
+    WrongHost,
 )
+from inference.hosts import is_loopback
 from inference.logs import configure_log
 from inference.pipeline import Pipeline
 from inference.query import DEFAULT_MODEL
 from inference.recordings import Recordings
 from inference.settings import Settings
+from inference.web.guard import add_guard
+from inference.web.login import add_login
 from inference.web.openapi import add_description
 from inference.web.runs import add_runs
+from inference.web.server import Server, address_of, listen
 from inference.web.streams import add_stream
 from inference.web.uploads import add_uploads
 
+__all__ = ["Server", "address_of", "create_app", "listen", "main", "run"]
+
 log = logging.getLogger(__name__)
-
-THREADS = 72
-"""Enough for dozens of streams and the requests beside them; an idle one costs next to nothing."""
-BUFFERED = 64 * 1024
-"""Bytes of a stream that may wait in the server; with the system's own buffer, all that is read ahead."""
-SEND_BUFFER = 256 * 1024
-BACKLOG = 1024
-"""Connections that may wait to be taken; with `listen`, a second program cannot have the port any more."""
-MAX_STREAMS = THREADS - 8
-"""More streams are refused for the moment: the page and its lists need threads too."""
-
 
 STATUS: dict[type, int] = {
     RequestError: 400,
+    NotLoggedIn: 401,
+    CrossSite: 403,
     NotFound: 404,
     Conflict: 409,
     TooLarge: 413,
+    WrongHost: 421,
     TooManyStreams: 503,
 }
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "10"}}
 
 
 def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
@@ -76,8 +77,10 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     app = Flask(__name__)
     catalog = Catalog(settings.data, settings.models, settings.kinds, settings.sources)
     recordings = Recordings(settings.runs, settings.runs_bytes)
+    add_guard(app, settings)
+    add_login(app)
     _add_page(app, settings)
-    add_stream(app, catalog, pipeline, recordings, MAX_STREAMS)
+    add_stream(app, catalog, pipeline, recordings, settings.max_streams)
     add_uploads(app, settings)
     add_runs(app, recordings)
     add_description(app)
@@ -134,8 +137,7 @@ def _add_errors(app: Flask) -> None:
     @app.errorhandler(InferenceError)
     def user_error(error: InferenceError) -> ResponseReturnValue:
         status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-        headers = {"Retry-After": "10"} if status == 503 else {}
-        return jsonify(error=str(error)), status, headers
+        return jsonify(error=str(error)), status, HEADERS.get(status, {})
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:
@@ -155,14 +157,18 @@ def main() -> int:
 def run(settings: Settings) -> int:
     """Run the program until it is told to stop; gives its exit status."""
     configure_log(settings.log_level)
+    made = "" if settings.token or is_loopback(settings.host) else secrets.token_urlsafe(32)
+    settings = replace(settings, token=made or settings.token)
     try:
         listener = listen(settings.host, settings.port)
         catalog = Catalog(settings.data, settings.models, settings.kinds, settings.sources)
         first = [catalog.model(DEFAULT_MODEL)] if DEFAULT_MODEL in catalog.model_names() else []
         with Pipeline(settings) as pipeline:
             pipeline.start(first)
-            server = Server(create_app(settings, pipeline), listener, settings.upload_bytes)
-            print(f"Open {address_of(listener)} in a browser. Ctrl-C ends the program.", flush=True)
+            server = Server(create_app(settings, pipeline), listener)
+            # What stands behind a # is never sent nor logged; a token that was given is not repeated.
+            login = f"login#token={made}" if made else ""
+            print(f"Open {address_of(listener)}{login} in a browser. Ctrl-C ends the program.", flush=True)
             # A wait without end would keep some systems from handling the signal.
             while not STOP.wait(1):
                 pass
@@ -173,53 +179,6 @@ def run(settings: Settings) -> int:
         print(f"app.py: error: {error}", file=sys.stderr)
         return 2 if isinstance(error, PortInUse) else 1
     return 0
-
-
-class Server:
-    """The web server, in threads of its own, from its making until `close`."""
-
-    def __init__(self, app: Flask, listener: socket.socket, largest: int = 1 << 30) -> None:
-        """`largest` body of a request in bytes: a larger one is cut off before it is here."""
-        self._server = waitress.create_server(
-            app,
-            sockets=[listener],
-            threads=THREADS,
-            outbuf_high_watermark=BUFFERED,
-            # Noticing that a viewer left needs a read beside the running request.
-            channel_request_lookahead=1,
-            asyncore_use_poll=True,
-            clear_untrusted_proxy_headers=True,
-            ident=None,
-            max_request_body_size=largest + 1,
-        )
-        self._thread = threading.Thread(target=self._server.run, name="server", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Take no more requests, and let those that run end within a second."""
-        self._server.task_dispatcher.shutdown(timeout=1)
-        self._server.close()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket bound for the server; PortInUse if the port cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise PortInUse(f"--port: port {port} at {host} cannot be used: {error.strerror}") from error
-    return listener
-
-
-def address_of(listener: socket.socket) -> str:
-    """The address to open in a browser."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 if __name__ == "__main__":

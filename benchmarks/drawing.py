@@ -38,7 +38,7 @@ def measure(
     recording = make_recording(frames=frames, size=size, animals=animals, nodes=nodes, fps=rate or 60.0)
     with ReplayServer(recording, rate=rate or float("inf")) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, bypass_csp=True)
         page.goto(f"{server.url}?video=dots.mp4")
         page.wait_for_function("document.getElementById('video').value === 'dots.mp4'")
         page.evaluate(WATCH)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from inference import __version__
+from inference.hosts import host_in, origin_in
 from inference.settings import ENGINES, PRECISIONS, Settings, Source
 
 DESCRIPTION = "Watch a Keras model's predictions on a video in the browser, as they are computed."
+TOKEN_VARIABLE = "INFERENCE_TOKEN"  # noqa: S105 - its name, not its value
 EPILOG = (
     "Videos go into the data folder, models into the models folder; then open the address that is printed."
 )
@@ -31,7 +34,10 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     if problem := engine_error(given):
         parser.error(problem)
     chosen = vars(given)
+    for several in ("allow_hosts", "cors_origins"):
+        chosen[several] = tuple(chosen[several])
     try:
+        chosen["token"] = _token(given.token) if given.token is not None else _token_of_environment()
         chosen["sources"] = _sources(chosen.pop("cameras"), chosen.pop("streams"))
     except ValueError as error:
         parser.error(str(error))
@@ -55,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     web.add_argument(
         "--port", type=_port, default=defaults.port, help="port to serve the page at (default: %(default)s)"
     )
+    _add_guard(parser.add_argument_group("who may come in"))
     files = parser.add_argument_group("folders")
     files.add_argument(
         "--data",
@@ -144,6 +151,41 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_guard(group: argparse._ArgumentGroup) -> None:
+    defaults = Settings()
+    group.add_argument(
+        "--token",
+        default=None,
+        help="what everybody has to know who comes in; better given in the environment as INFERENCE_TOKEN, "
+        "since the list of processes shows flags. A --host that others can reach gets a random one by itself",
+    )
+    group.add_argument(
+        "--allow-host",
+        type=_host,
+        action="append",
+        dest="allow_hosts",
+        default=[],
+        metavar="NAME",
+        help="a name that the page is opened under, such as a proxy's; as often as there are some",
+    )
+    group.add_argument(
+        "--cors-origin",
+        type=_origin,
+        action="append",
+        dest="cors_origins",
+        default=[],
+        metavar="ORIGIN",
+        help="another site whose pages may use the program (https://example.org); as often as there are some",
+    )
+    group.add_argument(
+        "--max-streams",
+        type=_streams,
+        default=defaults.max_streams,
+        metavar="N",
+        help="streams that may be open at once (default: %(default)s)",
+    )
+
+
 def add_engine(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
     """What every command that predicts takes: engine, precision, the cache of both, and its patience."""
     defaults = Settings()
@@ -204,6 +246,39 @@ def _sources(cameras: list[str], streams: list[tuple[str | None, str]]) -> tuple
         if names.count(source.name) > 1:
             raise ValueError(f"two live sources are called {source.name}; name streams by --stream NAME=URL")
     return tuple(sources)
+
+
+def _token(text: str, of: str = "--token") -> str:
+    # What was given is not repeated: a mistyped token is nearly one.
+    if not re.fullmatch(r"[!-~]{8,200}", text, re.ASCII):
+        raise ValueError(f"{of}: a token has 8 to 200 letters, digits or signs of ASCII, and no spaces")
+    return text
+
+
+def _token_of_environment() -> str | None:
+    given = os.environ.get(TOKEN_VARIABLE)
+    return None if given is None else _token(given, TOKEN_VARIABLE)
+
+
+def _host(text: str) -> str:
+    try:
+        return host_in(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _origin(text: str) -> str:
+    try:
+        return origin_in(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _streams(text: str) -> int:
+    number = _whole(text)
+    if not 1 <= number <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is no number of streams: 1 to 1000")
+    return number
 
 
 def _camera(text: str) -> str:

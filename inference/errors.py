@@ -8,7 +8,10 @@ what to do. Whatever helps a developer (a traceback, a file's path) goes to the 
     ├── NotFound            no such video, model or run                           -> HTTP 404
     ├── Conflict            what is asked for cannot be done at the moment        -> HTTP 409
     │   └── JournalError    a recording is of something else, or damaged          -> HTTP 409
-    ├── TooLarge            an upload is larger than is taken                     -> HTTP 413
+    ├── NotLoggedIn         a request needs the token, and has not got it         -> HTTP 401
+    ├── CrossSite           a page of another site asks, and is not let in        -> HTTP 403
+    ├── WrongHost           a request is meant for a host that this is not        -> HTTP 421
+    ├── TooLarge            an upload, or what is sent, is larger than is taken   -> HTTP 413
     ├── TooManyStreams      as many streams are open as are served                -> HTTP 503
     ├── PortInUse           a port that was asked for is taken                    -> exit status 2
     ├── VideoError          a video cannot be opened or read on                   -> ends the run
@@ -39,8 +42,20 @@ class JournalError(Conflict):
     """A recording cannot be continued by this run, or cannot be read."""
 
 
+class NotLoggedIn(InferenceError):
+    """A request has neither the token nor the cookie of a login."""
+
+
+class CrossSite(InferenceError):
+    """A request comes from another site's page, which the command line does not allow."""
+
+
+class WrongHost(InferenceError):
+    """A request names a host that this program is not served under."""
+
+
 class TooLarge(InferenceError):
-    """An upload is larger than this program takes."""
+    """An upload, or the body of any other request, is larger than this program takes."""
 
 
 class TooManyStreams(InferenceError):

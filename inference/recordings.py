@@ -58,6 +58,8 @@ class Recordings:
 
     def check(self, facts: RunFacts) -> None:
         """Raise a JournalError if a run of that name was recorded of something else (its tracking aside)."""
+        if self._path(facts.run).is_symlink():
+            raise JournalError("There is a link of that name in the folder of runs: take another run_id.")
         with self._lock:
             at_hand = self._open.get(facts.run, (None, 0))[0] or self._idle.get(facts.run)
         held = at_hand.facts if at_hand else journal.facts_of(self._path(facts.run))
@@ -139,7 +141,7 @@ class Recordings:
 
     def path(self, run: str) -> Path:
         """A run's journal; NotFound if none has that name."""
-        if not RUN_ID.fullmatch(run) or not self._path(run).is_file():
+        if not RUN_ID.fullmatch(run) or not _is_own(self._path(run)):
             raise NotFound("There is no recorded run of that name.")
         return self._path(run)
 
@@ -156,7 +158,9 @@ class Recordings:
         return self.folder / f"{run}{SUFFIX}"
 
     def _files(self) -> list[Path]:
-        return [path for path in self.folder.glob(f"*{SUFFIX}") if RUN_ID.fullmatch(path.stem)]
+        return [
+            path for path in self.folder.glob(f"*{SUFFIX}") if RUN_ID.fullmatch(path.stem) and _is_own(path)
+        ]
 
     def _summary(self, path: Path) -> Summary | None:
         status = path.stat()
@@ -189,6 +193,11 @@ def _summary(recording: Recording | Journal, size: int) -> Summary:
         size,
         active=False,
     )
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a journal is a file of the folder; a link may lead out of it, and counts as not there."""
+    return path.is_file() and not path.is_symlink()
 
 
 def recorded_options(options: PoseOptions) -> PoseOptions:

@@ -77,6 +77,14 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 5000
+    token: str | None = field(default=None, repr=False)
+    """What everybody who comes in has to know; None, which only a loopback `host` may have: no login."""
+    allow_hosts: tuple[str, ...] = ()
+    """Names that the program is served under, beside the machine's own; in lower case."""
+    cors_origins: tuple[str, ...] = ()
+    """Other sites whose pages may use it, as browsers write them: "https://example.org"."""
+    max_streams: int = 64
+    """Streams that may be open at once."""
     producer_send_port: int | None = None
     consumer_send_port: int | None = None
     n_servers: int = field(default_factory=default_servers)

@@ -21,6 +21,7 @@ import { clock, figure, Latency, milliseconds, Rate, videoTime } from './readout
 import { bindRuns } from './runs.js'
 import { ScoreTrack } from './scores.js'
 import { isLive, listModels, listVideos, newRunId, predictionsUrl, videoTitle } from './server.js'
+import { onLoggedOut } from './session.js'
 import { Settings } from './settings.js'
 import { bindThemeSwitch } from './switch.js'
 import { bindUpload } from './upload.js'
@@ -142,6 +143,10 @@ el.threshold.addEventListener('input', applyThreshold)
 el.threshold.addEventListener('change', () => {
   clearTimeout(thresholdTimer) // an arrow key that is held changes it many times
   thresholdTimer = setTimeout(() => info?.instances && threshold() !== info.threshold && renew(), SEEK_REST)
+})
+onLoggedOut(() => {
+  el['login-link'].href = `login${location.search}` // which leads back to this place
+  el['logged-out'].hidden = false
 })
 el['upload-button'].addEventListener('click', () => el['upload-file'].click())
 el.speed.addEventListener('change', applySpeed)

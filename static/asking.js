@@ -1,8 +1,10 @@
 /*
  * Every short question to the server, and the beginning of every stream: asked as fetch asks, and counted
  * for as long as there is no answer at all. A browser sends a request only once it has a connection for it,
- * and says nothing while it has none.
+ * and says nothing while it has none. An answer that asks for a login is told to session.js.
  */
+
+import { noteStatus } from './session.js'
 
 /** After so many ms without the first byte of an answer, the page says that it waits. */
 export const PATIENCE = 5000
@@ -33,7 +35,9 @@ export async function ask(address, options) {
   }
   const timer = setTimeout(() => count(1), PATIENCE)
   try {
-    return await fetch(address, options)
+    const response = await fetch(address, options)
+    noteStatus(response.status)
+    return response
   } finally {
     clearTimeout(timer)
     if (counted) count(-1)

@@ -4,6 +4,7 @@
  */
 
 import { ask } from './asking.js'
+import { noteStatus } from './session.js'
 import { size } from './upload.js'
 
 const FORMATS = [
@@ -128,6 +129,7 @@ async function progressOf(address, format) {
 }
 
 async function answerOf(response) {
+  noteStatus(response.status)
   if (response.status === 204) return null
   const body = await response.json()
   if (!response.ok) throw new Error(body.error ?? `The server answered ${response.status}.`)

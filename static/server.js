@@ -10,7 +10,7 @@ export const FLOOR = 0.05
 
 async function get(path) {
   const response = await ask(path, { cache: 'no-store' })
-  return { ok: response.ok, body: await response.json() }
+  return { ok: response.ok, status: response.status, body: await response.json() }
 }
 
 async function names(path) {
@@ -36,7 +36,8 @@ export const listModels = () => names('get_available_models')
  */
 export async function health() {
   try {
-    const { body } = await get('healthz')
+    const { status: answered, body } = await get('healthz')
+    if (answered === 401) return { status: 'gone', text: 'Logged out' }
     const { status, reason, workers } = body
     if (status === 'ready') return { status, text: `${workers} worker${workers === 1 ? '' : 's'} ready` }
     if (status === 'failed') return { status, text: reason || 'The workers could not start.' }

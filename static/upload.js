@@ -4,6 +4,7 @@
  */
 
 import { ask } from './asking.js'
+import { noteStatus } from './session.js'
 
 /**
  * @param {object} parts
@@ -62,6 +63,7 @@ export function bindUpload({ input, panel, bar, text, cancel, target, onDone, on
   function finish() {
     const { status, responseText } = request
     const aborted = status === 0 && request.readyState === XMLHttpRequest.UNSENT
+    noteStatus(status)
     request = null
     panel.hidden = true
     let answer = {}

@@ -59,6 +59,17 @@ def test_the_three_names_in_every_spelling(dash, joint):
         (["--stream", "http://"], "--stream"),
         (["--stream", "http://host:port/"], "--stream"),
         (["--stream", "a b=http://host/"], "--stream"),
+        (["--token", ""], "--token"),
+        (["--token", "short"], "--token"),
+        (["--token", "with a space"], "--token"),
+        (["--token", "with-ümlaut"], "--token"),
+        (["--allow-host", "lab:80"], "--allow-host"),
+        (["--allow-host", "*"], "--allow-host"),
+        (["--cors-origin", "*"], "--cors-origin"),
+        (["--cors-origin", "lab.example.org"], "--cors-origin"),
+        (["--cors-origin", "https://lab/page"], "--cors-origin"),
+        (["--max-streams", "0"], "--max-streams"),
+        (["--max-streams", "many"], "--max-streams"),
         (["--stream", "1=http://host/", "--stream", "http://host/"], "stream:1"),
     ],
 )
@@ -102,6 +113,38 @@ def test_what_is_no_address_is_not_repeated_since_it_may_hold_a_password(given, 
     with pytest.raises(SystemExit):
         parse(["--stream", given])
     assert "hush" not in capsys.readouterr().err
+
+
+def test_who_may_come_in(monkeypatch):
+    monkeypatch.delenv("INFERENCE_TOKEN", raising=False)
+    settings = parse([])
+    assert (settings.token, settings.allow_hosts, settings.cors_origins, settings.max_streams) == (
+        None,
+        (),
+        (),
+        64,
+    )
+    hosts = ["--allow-host", "Lab.Example.org", "--allow-host", "b"]
+    origins = ["--cors-origin", "https://a.example:443", "--cors-origin", "http://b:8080"]
+    settings = parse(["--token", "hush-hush", *hosts, *origins, "--max-streams", "3"])
+    assert (settings.token, settings.max_streams) == ("hush-hush", 3)
+    assert settings.allow_hosts == ("lab.example.org", "b")
+    assert settings.cors_origins == ("https://a.example", "http://b:8080")
+    assert "hush-hush" not in repr(settings)
+
+
+def test_a_token_may_stand_in_the_environment_and_the_flag_wins(monkeypatch, capsys):
+    monkeypatch.setenv("INFERENCE_TOKEN", "from-the-environment")
+    found = [parse(given).token for given in ([], ["--token", "from-the-flag"])]
+    assert found == ["from-the-environment", "from-the-flag"]
+    for wrong in ("", "hush!"):  # an empty one is a mistake, not a wish for no login
+        monkeypatch.setenv("INFERENCE_TOKEN", wrong)
+        with pytest.raises(SystemExit):
+            parse([])
+    with pytest.raises(SystemExit):
+        parse(["--token", "hush!"])
+    said = capsys.readouterr().err
+    assert "INFERENCE_TOKEN" in said and "hush!" not in said
 
 
 def test_given_folders_are_used(tmp_path):

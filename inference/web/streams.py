@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 from flask import Flask, Response, request
 
@@ -28,32 +30,57 @@ LOOK = 0.2
 """A silent stream looks this often (s) whether its viewer is still there."""
 
 
+class _Places:
+    """How many more streams may be open: taken when one is accepted, given back when its answer is closed."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Take one; TooManyStreams if none is left."""
+        with self._lock:
+            if self._taken >= self._most:
+                raise TooManyStreams(
+                    f"{self._most} streams are open, and more are not served at once (--max-streams). "
+                    "Try again later."
+                )
+            self._taken += 1
+
+    def give_back(self) -> None:
+        """Give one back."""
+        with self._lock:
+            self._taken -= 1
+
+
 def add_stream(
     app: Flask, catalog: Catalog, pipeline: Pipeline, recordings: Recordings, most_streams: int
 ) -> None:
     """`GET /generate_predictions`."""
+    places = _Places(most_streams)
 
     @app.get("/generate_predictions")
     def generate_predictions() -> Response:
         query = parse_query(request.args.to_dict(flat=False), request.headers.get("Last-Event-ID"))
-        if pipeline.active_runs >= most_streams:
-            raise TooManyStreams(
-                f"{most_streams} streams are open, and more are not served. Try again later."
-            )
-        wanted = _request(catalog, query)
         gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
-
-        watch = Watch(
-            pipeline,
-            wanted,
-            recordings=recordings,
-            run_id=query.run_id,
-            tracking=query.tracking,
-            track=query.track,
-        )
-        stream = stream_events(watch, query.heartbeat, gone)
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Response(stream, mimetype="text/event-stream", headers=headers)
+        places.take()
+        with ExitStack() as undo:
+            undo.callback(places.give_back)
+            watch = Watch(
+                pipeline,
+                _request(catalog, query),
+                recordings=recordings,
+                run_id=query.run_id,
+                tracking=query.tracking,
+                track=query.track,
+            )
+            stream = stream_events(watch, query.heartbeat, gone)
+            headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+            response = Response(stream, mimetype="text/event-stream", headers=headers)
+            # Also called where the stream never began, since its viewer had left before.
+            response.call_on_close(undo.pop_all().close)
+        return response
 
 
 def _request(catalog: Catalog, query: StreamQuery) -> RunRequest:

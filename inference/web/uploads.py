@@ -20,6 +20,7 @@ TYPE = "application/octet-stream"
 _CHUNK = 1 << 20
 _UNWANTED = re.compile(r"[^\w .()+,=@\[\]-]")
 _LONGEST = 120
+"""Bytes of a name without its ending: file systems take 255, and a number may be added."""
 
 
 def add_uploads(app: Flask, settings: Settings) -> None:
@@ -55,7 +56,7 @@ def checked_name(given: str) -> str:
         raise RequestError(
             f"{shown!r} is no video's name: it has to end in .mp4, .avi, .mov, .mkv, .webm or such."
         )
-    return stem[:_LONGEST].rstrip(" .") + suffix
+    return stem.encode()[:_LONGEST].decode(errors="ignore").rstrip(" .") + suffix
 
 
 def store(stream: IO[bytes], length: int, folder: Path, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.chromium import ARGUMENTS, NoChromium, find_chromium
 from tests.browser.replay_server import ReplayServer
@@ -56,13 +56,18 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda said: wrong.append(said.text) if is_mistake(said) else None)
         page.goto(url)
-        page.wait_for_function("window.viewer && document.getElementById('model').options.length > 0")
+        wait_for_page(page)
         return page
 
     yield open_page
     for context in contexts:
         context.close()
     assert not wrong, "the page's console said: " + "; ".join(wrong)
+
+
+def wait_for_page(page: Page) -> None:
+    """Wait until the page runs and its lists have come."""
+    expect(page.locator("#model option").first).to_be_attached(timeout=LIMIT)
 
 
 def is_mistake(said) -> bool:

@@ -22,6 +22,7 @@ import waitress
 from flask import Flask, Response, jsonify, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
+from inference.web.guard import SECURITY
 from tests.browser.recording import Recording, make_recording
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,6 +132,11 @@ class ReplayServer:
 
     def _app(self) -> Flask:
         app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+
+        @app.after_request
+        def keep_to_the_policy(response: Response) -> Response:
+            response.headers.extend(SECURITY)
+            return response
 
         @app.get("/")
         def page() -> str:

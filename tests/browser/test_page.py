@@ -31,7 +31,18 @@ def until(condition: Callable[[], object], limit: float = LIMIT / 1000) -> float
 
 
 def wait(page: Page, condition: str) -> None:
-    page.wait_for_function(condition)
+    """Waits for a condition in the page. Playwright's own way is an `eval` a look, which the page forbids."""
+    page.evaluate(
+        f"""new Promise((resolve, reject) => {{
+          const began = performance.now()
+          const look = () => {{
+            if ({condition}) resolve()
+            else if (performance.now() - began < {LIMIT}) requestAnimationFrame(look)
+            else reject(new Error('it did not come true in time'))
+          }}
+          look()
+        }})"""
+    )
 
 
 def play(page: Page, video: str = "dots.mp4", frames: int = 5) -> None:
