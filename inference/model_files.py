@@ -95,10 +95,12 @@ def inspect(path: pathlib.Path, *, allow_model_code: bool = False) -> StoredMode
     sleap_config = _first_file([file.parent / SLEAP_CONFIG], path.parent) if skeleton is None else None
     if file.name == SAVED_MODEL and file != path:
         if not allow_model_code:
-            model_code.refuse_in_graph(name, _read_bytes(file, name))
+            model_code.refuse_in_saved_model(name, _read_bytes(file, name))
         _refuse_links_out(path)
         return StoredModel(file.parent, name, Format.SAVED_MODEL, None, sleap_config, skeleton)
     form, config = _read_zip(file, name) if file.suffix.lower() == ".keras" else _read_hdf5(file, name)
+    # how a model was trained (its losses, its metrics) is nobody's business here, and may name code
+    config.pop("compile_config", None)
     if not allow_model_code:
         model_code.refuse_in_config(name, config)
     return StoredModel(file, name, form, config, sleap_config, skeleton)
