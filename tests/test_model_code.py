@@ -33,16 +33,16 @@ def load(path: Path, allow: bool = False):
 def writing(tf, where: Path):
     """Two ways to write a file: as TensorFlow writes text, and as it writes weights."""
 
-    def text(image=None):
+    def text(image=0.0):
         with tf.control_dependencies([tf.io.write_file(str(where), "it ran")]):
-            return tf.identity(image) if image is not None else None
+            return tf.identity(image)
 
-    def weights(image=None):
+    def weights(image=0.0):
         save = tf.raw_ops.SaveV2(
             prefix=str(where), tensor_names=["a"], shape_and_slices=[""], tensors=[tf.constant(1.0)]
         )
         with tf.control_dependencies([save]):
-            return tf.identity(image) if image is not None else None
+            return tf.identity(image)
 
     return {"WriteFile": text, "SaveV2": weights}
 
@@ -62,7 +62,7 @@ def test_a_saved_model_that_writes_is_refused_and_never_runs(kit, tmp_path, oper
 
 
 def test_a_saved_model_that_only_computes_is_loaded(kit, tmp_path):
-    path = kit.saved_model(tmp_path, begins=lambda: None)
+    path = kit.saved_model(tmp_path, begins=lambda: 0.0)
     assert model_files.inspect(path).format is Format.SAVED_MODEL
     assert load(path).output_names == ("confmaps",)
     found = saved_graph.operations((path / "saved_model.pb").read_bytes())

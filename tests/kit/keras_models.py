@@ -100,7 +100,7 @@ def saved_model(folder: Path, serves=lambda image: image, begins=None) -> Path:
 
         @tf.function(input_signature=[], autograph=False)
         def _initialize(self):
-            begins()
+            return begins()
 
     class Model(tf.Module):  # type: ignore[misc]
         def __init__(self):
