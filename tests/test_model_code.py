@@ -47,9 +47,10 @@ def writing(tf, where: Path):
     return {"WriteFile": text, "SaveV2": weights}
 
 
-@pytest.mark.parametrize("operation", ["WriteFile", "SaveV2"])
-@pytest.mark.parametrize("moment", ["serves", "begins"])
-def test_a_saved_model_that_writes_is_refused_and_never_runs(kit, tmp_path, operation, moment):
+@pytest.mark.parametrize(
+    ("moment", "operation"), [("serves", "WriteFile"), ("serves", "SaveV2"), ("begins", "WriteFile")]
+)
+def test_a_saved_model_that_writes_is_refused_and_never_runs(kit, tmp_path, moment, operation):
     (tmp_path / "written").mkdir()
     writes = writing(kit.tf, tmp_path / "written" / "it")[operation]
     path = kit.saved_model(tmp_path, **{moment: writes})
@@ -189,7 +190,8 @@ def test_the_fields_are_where_tensorflow_has_them(kit):
 
 def part(number: int, content: bytes, spare: int = 0) -> bytes:
     """A field of bytes whose length has so many bytes more than it needs."""
-    length, digits = len(content), []
+    length = len(content)
+    digits: list[int] = []
     while length or not digits:
         digits.append(length & 0x7F)
         length >>= 7
