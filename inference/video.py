@@ -29,10 +29,15 @@ from inference.messages import Frame
 SEEKABLE = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))
 """Containers with an index, in which OpenCV finds the very frame; in others it was seen to be frames off."""
 
+MOST_PIXELS = 64 << 20
+"""Pixels of a frame, at most: twice those of 8K. FFmpeg alone takes four times as many, for some gigabytes."""
+
 LIVE_PATIENCE = 5.0
 """Seconds without a frame after which a stream counts as lost."""
 OPEN_PATIENCE = 10.0
 """Seconds that opening a stream may take: up to 5 of them are spent on finding out what is in it."""
+
+_SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
 
 _Raw = npt.NDArray[Any]
 
@@ -47,7 +52,11 @@ class Video:
         self._name = path.name
         self.seekable = path.suffix.lower() in SEEKABLE
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        first = self._grab_first()
+        try:
+            first = self._grab_first()
+        except VideoError:
+            self.close()
+            raise
         if first is None:
             self.close()
             raise VideoError(_why_not(path))
@@ -92,7 +101,16 @@ class Video:
         return all(not given_up() and self._capture.grab() for _ in range(known, start))
 
     def _grab_first(self) -> _Raw | None:
-        return self._capture.read()[1] if self._capture.isOpened() else None
+        if not self._capture.isOpened() or not self._capture.grab():
+            return None
+        # before OpenCV makes its copies; later frames it fits to the size of the first
+        width, height = (self._capture.get(side) for side in _SIDES)
+        if width * height > MOST_PIXELS:
+            raise VideoError(
+                f"{self._name} has frames of {width:.0f} × {height:.0f} pixels, and {MOST_PIXELS >> 20} million "
+                "pixels are the most that are read. Scale it down first."
+            )
+        return self._capture.retrieve()[1]
 
     def _read(self) -> _Raw | None:
         if self._first is not None:
