@@ -30,7 +30,7 @@ SEEKABLE = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))
 """Containers with an index, in which OpenCV finds the very frame; in others it was seen to be frames off."""
 
 MOST_PIXELS = 64 << 20
-"""Pixels of a frame, at most: twice those of 8K. FFmpeg alone takes four times as many, for some gigabytes."""
+"""Pixels of a frame, at most: twice those of 8K. FFmpeg alone takes four times as many: some gigabytes."""
 
 LIVE_PATIENCE = 5.0
 """Seconds without a frame after which a stream counts as lost."""
@@ -107,8 +107,8 @@ class Video:
         width, height = (self._capture.get(side) for side in _SIDES)
         if width * height > MOST_PIXELS:
             raise VideoError(
-                f"{self._name} has frames of {width:.0f} × {height:.0f} pixels, and {MOST_PIXELS >> 20} million "
-                "pixels are the most that are read. Scale it down first."
+                f"{self._name} has frames of {width:.0f} × {height:.0f} pixels; {MOST_PIXELS >> 20} million "
+                "are the most that are read. Scale it down first."
             )
         return self._capture.retrieve()[1]
 

@@ -178,7 +178,7 @@ def _plain(
     members = np.full((1, len(info.nodes)), -1, np.int64)
     members[0, nodes] = np.arange(len(nodes))
     values = found.grid.values[found.strong]
-    return of_members(members, found.points[found.strong], values, np.array([values.sum()]))
+    return of_members(members, found.points[found.strong], values, np.array([values.sum(dtype=np.float64)]))
 
 
 _ASSEMBLE: dict[str | None, Assemble] = {
