@@ -35,7 +35,7 @@ def poisoned(source: Path, target: Path, head: str, poison: str) -> Path:
     shutil.copytree(source, target)
     with h5py.File(target / "best_model.h5", "r+") as file:
         weights: list[h5py.Dataset] = []
-        file["model_weights"].visititems(lambda name, one: weights.append(one) if f"{head}" in name else None)
+        file["model_weights"].visititems(lambda name, one: weights.append(one) if head in name else None)
         kernels = [one for one in weights if isinstance(one, h5py.Dataset) and one.name.endswith("kernel:0")]
         assert kernels
         for kernel in kernels:
@@ -45,7 +45,7 @@ def poisoned(source: Path, target: Path, head: str, poison: str) -> Path:
             elif poison == "inf":
                 values[..., 0, 0] = np.inf  # where its input is 0, that is NaN
             else:
-                values *= np.float32(3e38)
+                values = np.copysign(np.float32(3e38), values)
             kernel[...] = values
     return target
 

@@ -104,7 +104,9 @@ def _single(
     points[0, nodes] = found.points[found.strong]
     values[0, nodes] = found.grid.values[found.strong]
     greatest = outputs.confmaps.reshape(-1, len(info.nodes)).max(axis=0)
-    return of_points(points, values, np.array([greatest.sum(where=np.isfinite(greatest))]))
+    # in float64, which no number of the maps' own type overflows
+    score = greatest.sum(where=np.isfinite(greatest), dtype=np.float64)
+    return of_points(points, values, np.array([score]))
 
 
 def _each_alone(
