@@ -141,7 +141,9 @@ def _add_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:
-        return jsonify(error=error.description), error.code or 500
+        # Allow, of a method that a route does not take
+        headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+        return jsonify(error=error.description), error.code or 500, headers
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> ResponseReturnValue:

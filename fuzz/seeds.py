@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
+import cv2
 import h5py
 import numpy as np
 
@@ -74,6 +77,16 @@ def _zip(config: object) -> bytes:
     return file.getvalue()
 
 
+def _film(name: str, codec: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 30.0, (16, 16))
+        for shade in range(5):
+            writer.write(np.full((16, 16, 3), shade * 20, np.uint8))
+        writer.release()
+        return path.read_bytes()
+
+
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "wire": lambda: [
         *map(_wire, (*_RECORDS, _FACTS, Credit("r", 3), Sent(1, "r", (1, 2)), Layer(b"png", 0, 0, 1, 1))),
@@ -103,5 +116,7 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "progress": lambda: [b'{"what": "x", "done": 3, "total": 9}\n', b'{"done": 1e999, "total": null}\n[]'],
     "stream_flag": lambda: [b"rtsp://user:secret@host:554/x", b"yard=http://[::1]/a", b"\1 rtsp://a"],
     "camera_flag": lambda: [b"0", b"/dev/video2", b"/dev/../etc/passwd"],
+    "film_tables": lambda: [_film("a.mp4", "mp4v"), _film("a.avi", "MJPG")],
+    "request_words": lambda: [b"lab.example:5000", b"[::1]:80", b"https://lab.example", b"evil.example"],
     "catalog_name": lambda: [b"a.mp4", b"../secret.txt", b"a\0.h5", b"C:\\a"],
 }

@@ -18,10 +18,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from inference import commandline, frames, journal, model_code, model_files, query, sleap_config
+import numpy as np
+
+from inference import (
+    avi,
+    commandline,
+    containers,
+    frames,
+    hosts,
+    journal,
+    model_code,
+    model_files,
+    mp4,
+    query,
+    sleap_config,
+)
 from inference import wire as messages
 from inference.catalog import VIDEO_SUFFIXES, Catalog
-from inference.errors import JournalError, ModelError, NotFound, RequestError, WireError
+from inference.errors import JournalError, ModelError, NotFound, RequestError, WireError, WrongHost
 from inference.settings import KINDS
 from inference.web import runs, uploads
 
@@ -127,7 +141,26 @@ def code_in_config(data: bytes) -> None:
 def code_in_graph(data: bytes) -> None:
     """A SavedModel's graph."""
     with refused(ModelError):
-        model_code.refuse_in_graph("model", data)
+        model_code.refuse_in_saved_model("model", data)
+
+
+def film_tables(data: bytes) -> None:
+    """The tables of a video file that say when its frames are shown, and whether it is whole."""
+    for times_in in (lambda file: mp4.shown_times(file, 100), avi.stored_times):
+        times = times_in(io.BytesIO(data))
+        assert times is None or (times.ndim == 1 and np.isfinite(times).all())
+    for asked in (containers.is_cut, containers.promises_length, containers.lacks_contents):
+        assert asked(io.BytesIO(data)) in (True, False)
+
+
+def request_words(data: bytes) -> None:
+    """Who asks, and from where: the headers Host and Origin."""
+    said = data.decode("latin-1")
+    with refused(WrongHost, RequestError):
+        hosts.check_host(said, frozenset(["lab.example"]))
+    with refused(ValueError):
+        assert hosts.origin_in(said).startswith(("http://", "https://"))
+    assert hosts.is_own(said, said) in (True, False)
 
 
 def hdf5(data: bytes) -> None:
@@ -192,5 +225,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     for target in (
         *(wire, journals, stream_query, frame_list, upload_name, training_config, skeleton),
         *(code_in_config, code_in_graph, hdf5, archive, progress, stream_flag, camera_flag, catalog_name),
+        *(film_tables, request_words),
     )
 }

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference import looking
 from inference.catalog import key_of
 from inference.channels import Binding, Keys, Pipe, Receiver, Sender
 from inference.engines import Engine, choice
@@ -85,9 +86,13 @@ def _thread(name: str, target: object, *arguments: object) -> None:
     threading.Thread(target=target, args=arguments, name=name, daemon=True).start()  # type: ignore[arg-type]
 
 
+def _cache(settings: Settings) -> Cache:
+    return Cache(settings.cache, settings.cache_bytes)
+
+
 def _opener(order: Load, settings: Settings, engine: str, pipe: Pipe) -> Callable[..., Engine]:
     """What opens a stored model with the engine, as exactly as asked for; ModelError if that is refused."""
-    cache = Cache(settings.cache, settings.cache_bytes)
+    cache = _cache(settings)
 
     def tell(step: str) -> None:
         pipe.send(Loading(order.model, step))
@@ -113,7 +118,10 @@ def _open(order: Load, settings: Settings, engine: str, pipe: Pipe) -> Predictor
     kind = next(kind for kind in settings.kinds if kind.name == order.kind)
     module, _, name = kind.predictor.partition(":")
     make = getattr(importlib.import_module(module), name)
-    extra = {"open_engine": _opener(order, settings, engine, pipe)} if kind.has_engine else {}
+    extra = {}
+    if kind.has_engine:
+        looking.look(_cache(settings), paths, allow_model_code=settings.allow_model_code)
+        extra["open_engine"] = _opener(order, settings, engine, pipe)
     predictor: Predictor = make(
         *paths, threads=settings.threads_per_worker, allow_model_code=settings.allow_model_code, **extra
     )

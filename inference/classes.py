@@ -56,7 +56,7 @@ def _individuals(vectors: Floats) -> tuple[Ints, Ints]:
     """Rows of `vectors`, and the class of each, of those that have one: a NaN is never anybody."""
     said = np.isfinite(vectors)
     # engines differ in the last digit, and where several are sure the first is to win, not that digit
-    table = np.where(said, vectors, np.float32(0)).round(_DIGITS)
+    table = np.where(said, vectors, np.float64(0)).round(_DIGITS)
     likeliest = np.zeros_like(said)
     if table.size:
         likeliest[np.arange(len(table)), table.argmax(axis=1)] = True

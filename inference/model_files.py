@@ -10,6 +10,7 @@ leads out, from wherever in a model, counts as not there.
 from __future__ import annotations
 
 import enum
+import io
 import json
 import pathlib
 import zipfile
@@ -19,7 +20,7 @@ from typing import Any
 
 import h5py
 
-from inference import model_code
+from inference import archives, model_code
 from inference.catalog import SAVED_MODEL, SLEAP_CONFIG, files_in, is_inside
 from inference.errors import ModelError
 from inference.settings import KINDS
@@ -29,7 +30,16 @@ SUFFIXES = next(kind.suffixes for kind in KINDS if kind.name == "pose")
 
 PREFERRED = "best_model.h5"
 
+MOST_JSON = 64 << 20
+"""Bytes of JSON that are read; real configurations have some hundred thousand."""
+
 _WEIGHTS = "model_weights"
+_ARCHIVED_WEIGHTS = "model.weights.h5"
+_UNREADABLE = (
+    *(OSError, RuntimeError, LookupError, TypeError, ValueError),
+    *(zipfile.BadZipFile, zlib.error, EOFError),
+)
+"""What h5py and zipfile raise of a damaged file."""
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -96,10 +106,12 @@ def inspect(path: pathlib.Path, *, allow_model_code: bool = False) -> StoredMode
     sleap_config = _first_file([file.parent / SLEAP_CONFIG], path.parent) if skeleton is None else None
     if file.name == SAVED_MODEL and file != path:
         if not allow_model_code:
-            model_code.refuse_in_graph(name, _read_bytes(file, name))
+            model_code.refuse_in_saved_model(name, _read_bytes(file, name))
         _refuse_links_out(path)
         return StoredModel(file.parent, name, Format.SAVED_MODEL, None, sleap_config, skeleton)
     form, config = _read_zip(file, name) if file.suffix.lower() == ".keras" else _read_hdf5(file, name)
+    # how a model was trained (its losses, its metrics) is nobody's business here, and may name code
+    config.pop("compile_config", None)
     if not allow_model_code:
         model_code.refuse_in_config(name, config)
     return StoredModel(file, name, form, config, sleap_config, skeleton)
@@ -108,7 +120,8 @@ def inspect(path: pathlib.Path, *, allow_model_code: bool = False) -> StoredMode
 def read_json(file: pathlib.Path) -> dict[str, Any]:
     """A JSON file that has to hold an object."""
     try:
-        return _json_object(file.read_bytes(), file.name)
+        with file.open("rb") as stream:
+            return _json_object(stream.read(MOST_JSON + 1), file.name)
     except OSError as error:
         raise ModelError(f"{file.name} cannot be read: {error.strerror}.") from error
 
@@ -193,10 +206,11 @@ def _read_hdf5(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
                 f"{name} is no model: an HDF5 file written by Keras is needed, and it is {found}."
             )
         with h5py.File(file, "r") as content:
+            archives.refuse_hdf5(name, content, file.stat().st_size)
             version = _text(content.attrs.get("keras_version", "2"))
             config = content.attrs.get("model_config")
             groups = sorted(content)
-    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise ModelError(f"{name} is damaged or cut off: it begins as HDF5 but cannot be read.") from error
     if config is None:
         raise ModelError(_without_config(name, groups))
@@ -228,7 +242,8 @@ def _read_zip(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
         )
     try:
         with zipfile.ZipFile(file) as archive:
-            missing = {"config.json", "metadata.json"} - set(archive.namelist())
+            archives.refuse_archive(name, archive, file.stat().st_size)
+            missing = {"config.json", "metadata.json", _ARCHIVED_WEIGHTS} - set(archive.namelist())
             if missing:
                 raise ModelError(
                     f"{name} is no Keras model: the archive lacks {' and '.join(sorted(missing))}. "
@@ -236,7 +251,10 @@ def _read_zip(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
                 )
             metadata = _json_object(archive.read("metadata.json"), f"{name} (metadata.json)")
             config = _json_object(archive.read("config.json"), f"{name} (config.json)")
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+            weights = archive.read(_ARCHIVED_WEIGHTS)
+        with h5py.File(io.BytesIO(weights), "r") as content:
+            archives.refuse_hdf5(name, content, len(weights))
+    except _UNREADABLE as error:
         raise ModelError(f"{name} is damaged: its archive cannot be read.") from error
     version = str(metadata.get("keras_version", "3"))
     return (Format.ZIP_KERAS2 if version.split(".")[0] == "2" else Format.ZIP_KERAS3), config
@@ -244,6 +262,8 @@ def _read_zip(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
 
 def _json_object(content: Any, name: str) -> dict[str, Any]:
     try:
+        if len(content) > MOST_JSON:
+            raise ModelError(f"{name} cannot be read: more than {MOST_JSON >> 20} MB of JSON stand in it.")
         value = json.loads(_text(content))
     except (ValueError, TypeError, RecursionError) as error:
         raise ModelError(f"{name} cannot be read: its JSON is broken ({error}).") from error

@@ -19,6 +19,9 @@ from inference import timeline
 from inference.errors import VideoError
 from inference.timeline import Timeline
 
+MOST_PIXELS = 64 << 20
+"""Pixels of a frame, at most: twice those of 8K. FFmpeg alone takes four times as many: some gigabytes."""
+
 _Raw = npt.NDArray[Any]
 
 
@@ -31,7 +34,11 @@ class Numbered:
     def __init__(self, path: Path) -> None:
         self._path, self._version = path, timeline.version(path)
         self._capture = _open(path)
-        self.first: _Raw | None = self._capture.read()[1] if self._capture.isOpened() else None
+        try:
+            self.first: _Raw | None = self._grab_first()
+        except VideoError:
+            self._capture.release()
+            raise
         self._held = self.first
         self.fps = _positive(self._capture.get(cv2.CAP_PROP_FPS))
         claimed = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -46,6 +53,18 @@ class Numbered:
         self._searched = False
         if self.first is not None:
             self._use(timeline.at_hand(path, self._version, self.claimed))
+
+    def _grab_first(self) -> _Raw | None:
+        if not self._capture.isOpened() or not self._capture.grab():
+            return None
+        # before OpenCV makes its copies; later frames it fits to the size of the first
+        width, height = self._property(cv2.CAP_PROP_FRAME_WIDTH), self._property(cv2.CAP_PROP_FRAME_HEIGHT)
+        if width * height > MOST_PIXELS:
+            raise VideoError(
+                f"{self._path.name} has frames of {width} × {height} pixels; {MOST_PIXELS >> 20} million "
+                "are the most that are read. Scale it down first."
+            )
+        return self._capture.retrieve()[1]
 
     @property
     def n_frames(self) -> int | None:

@@ -10,6 +10,9 @@ import base64
 import json
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from inference.messages import (
     Failed,
     Instances,
@@ -96,22 +99,36 @@ def _message(event: Tracked) -> dict[str, Any]:
 
 def _pose(prediction: PosePrediction, info: ModelInfo, tracks: tuple[int | None, ...]) -> dict[str, Any]:
     return {
-        "peak_points": prediction.points.round(POINT_DIGITS).tolist(),
-        "peak_vals": prediction.values.round(VALUE_DIGITS).tolist(),
+        "peak_points": _listed(prediction.points, POINT_DIGITS),
+        "peak_vals": _listed(prediction.values, VALUE_DIGITS),
         "peak_nodes": prediction.nodes.tolist(),
         "instances": _instances(prediction.instances, info, tracks),
     }
 
 
+def _listed(rows: npt.NDArray[np.floating], digits: int) -> list[Any]:
+    """Numbers (n,) or points (n, 2) as JSON can say them: null for each that is not finite."""
+    finite = np.isfinite(rows)
+    if rows.ndim > 1:
+        finite = finite.all(axis=1)
+    listed: list[Any] = rows.round(digits).tolist()
+    # most frames have none of these, and are done
+    return listed if finite.all() else [row if ok else None for row, ok in zip(listed, finite, strict=True)]
+
+
 def _instances(instances: Instances, info: ModelInfo, tracks: tuple[int | None, ...]) -> list[dict[str, Any]]:
-    points = instances.points.round(POINT_DIGITS).tolist()
-    values = instances.values.round(VALUE_DIGITS).tolist()
+    scores = _listed(instances.scores, VALUE_DIGITS)
     return [
         {
             "points": [
-                None if x != x else [x, y, value] for (x, y), value in zip(points[i], values[i], strict=True)
+                None if point is None else [*point, value]
+                for point, value in zip(
+                    _listed(instances.points[i], POINT_DIGITS),
+                    _listed(instances.values[i], VALUE_DIGITS),
+                    strict=True,
+                )
             ],
-            "score": round(float(instances.scores[i]), VALUE_DIGITS),
+            "score": scores[i],
             "track": tracks[i],
             "class": info.classes[one] if one >= 0 else None,
         }

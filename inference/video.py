@@ -37,6 +37,7 @@ LIVE_PATIENCE = 5.0
 OPEN_PATIENCE = 10.0
 """Seconds that opening a stream may take: up to 5 of them are spent on finding out what is in it."""
 
+
 _Raw = npt.NDArray[Any]
 
 # Workers need the cores: one thread decodes far faster than they predict.

@@ -195,9 +195,9 @@ class Watch:
         tracks = self._follower.follow(result, result.prediction.instances)
         if self._tracked:
             result.timing["tracking"] = round((time.perf_counter() - began) * 1000, 3)
-        self._next = result.frame + 1
         numbers = tuple(-1 if track is None else track for track in tracks)
         self._record(FrameRecord(result.frame, result.prediction.instances, numbers))
+        self._next = result.frame + 1
         second: tuple[int | None, ...] = ()
         if self._second is not None and result.compare is not None:
             second = self._second.follow(result, result.compare.instances)

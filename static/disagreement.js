@@ -35,7 +35,7 @@ function byName({ instances, peak_points, peak_vals, peak_nodes }, { nodes }, th
   }
   if (instances?.length) {
     for (const { points } of instances) points.forEach((point, node) => point && add(node, ...point))
-  } else peak_vals.forEach((score, i) => add(peak_nodes[i], ...peak_points[i], score))
+  } else peak_vals.forEach((score, i) => peak_points[i] && add(peak_nodes[i], ...peak_points[i], score))
   return found
 }
 

@@ -6,7 +6,7 @@
 import { nodeColor } from './palette.js'
 
 /**
- * @typedef {{points: ([number, number, number] | null)[], score: number, track: number | null,
+ * @typedef {{points: ([number, number, number | null] | null)[], score: number | null, track: number | null,
  *   class: string | null}} Instance
  */
 
@@ -51,7 +51,9 @@ export function marks(message, { classes }, threshold, hidden) {
     })
   }
   message.peak_vals.forEach((score, i) => {
-    const [node, [x, y]] = [message.peak_nodes[i], message.peak_points[i]]
+    const [node, point] = [message.peak_nodes[i], message.peak_points[i]]
+    if (!point) return
+    const [x, y] = point
     if (!grouped.has(`${node} ${x} ${y}`)) add(x, y, score, node, nodeColor(node), '')
   })
   return found

@@ -4,8 +4,8 @@
  */
 
 /**
- * The best score of each node, 0 for a node that was not found.
- * @param {{peak_vals: number[], peak_nodes: number[]}} message
+ * The best score of each node, 0 for a node that was not found, or of which no number came.
+ * @param {{peak_vals: (number | null)[], peak_nodes: number[]}} message
  * @param {number} nodes how many
  * @returns {number[]}
  */

@@ -1,7 +1,7 @@
 """Ledger and ordering together, against a model of all that happens between them.
 
 A producer with a window sends batches and dies; workers claim, answer, answer twice, stop and die; batches
-and answers are lost on the way, and the news of all that comes over different channels in any order. In the end
+and answers are lost on the way; the news of all that comes over different channels, in any order. In the end
 every frame was delivered once, in order: its result, or a failure if it is one that kills every worker.
 """
 

@@ -324,6 +324,24 @@ def test_an_h5_that_is_dense_beyond_memory_is_refused(tmp_path):
         write(tmp_path, "h5", made)
 
 
+@pytest.mark.parametrize("form", [*POINTS, "mp4"])
+def test_scores_that_are_no_numbers_stop_no_export(tmp_path, clip, form):
+    made = Recording(facts(n_frames=20))
+    points = np.array([[[10.0, 20.0], [np.nan, np.nan], [30.0, 40.0]], np.full((3, 2), np.nan)])
+    none = np.full(2, np.nan)
+    held = Instances(points, np.full((2, 3), np.nan), none, np.full(2, -1), none)
+    for frame in range(3):
+        made.add(FrameRecord(frame, held, (0, 1)))
+    path = write(tmp_path, form, made, video=clip if form == "mp4" else None)
+    if form == "mp4":
+        assert path.stat().st_size > 0
+    else:
+        nodes = made.facts.info.nodes
+        assert ordered(READERS[form](path, nodes)) == ordered(expected(made, tracks(made), form))
+    if form == "csv":
+        assert not {"nan", "inf"} & set(path.read_text().lower().replace("\n", ",").split(","))
+
+
 def test_provenance_may_be_long(tmp_path):
     long = {"failures": {str(frame): "it = 'failed'; \\ # maybe\n" for frame in range(8000)}}
     made = Recording(facts())

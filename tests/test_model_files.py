@@ -318,12 +318,6 @@ def test_harmless_tensorflow_functions_as_layers(kit, tmp_path):
     assert model_files.inspect(tmp_path / "harmless.h5").format is Format.H5_KERAS2
 
 
-def test_a_saved_model_that_touches_files(kit, tmp_path):
-    path = kit.saved_model_that_reads(tmp_path)
-    assert "the operation ReadFile" in refusal(path)
-    assert model_files.inspect(path, allow_model_code=True).format is Format.SAVED_MODEL
-
-
 def layer(class_name: str, **more) -> dict:
     return {"class_name": "Functional", "config": {"layers": [{"class_name": class_name, **more}]}}
 
@@ -350,7 +344,19 @@ def layer(class_name: str, **more) -> dict:
         (layer("TFOpLambda", config={"function": "keras.models.load_model"}), "load_model"),
         (layer("TFOpLambda", config={"function": "io.gfile.rmtree"}), "rmtree"),
         (layer("ClassMethod", config={"cls_symbol": "io.gfile.GFile"}), "GFile"),
-        (layer("TensorFlowOpLayer", config={"node_def": '{"op": "WriteFile"}'}), "WriteFile"),
+        (layer("TensorFlowOpLayer", config={"node_def": {"op": "WriteFile"}}), "WriteFile"),
+        (
+            layer("TensorFlowOpLayer", config={"node_def": '{"op": "AddV2"}'}),
+            "an operation that cannot be read",
+        ),
+        (layer("Odd", registered_name="Lambda", module="tf_keras.layers", config={}), "a Lambda layer"),
+        (layer("Odd", config={"function": "relu", "output_shape_type": "raw"}), "a lambda function"),
+        (layer("StringLookup", config={"vocabulary": "/etc/passwd"}), "reads its vocabulary"),
+        (layer("InstanceMethod", config={"attr_name": "__reduce_ex__"}), "attribute __reduce_ex__"),
+        (layer("TFOpLambda", config={"function": "compat.v1.disable_eager_execution"}), "disable_eager"),
+        (layer("TFOpLambda", config={"function": "keras.backend.set_floatx"}), "set_floatx"),
+        (layer("function", module="keras", config="utils.get_file"), "utils.get_file"),
+        (layer("os.system", module="tf_keras.engine.training", config={}), "os.system"),
         (layer("function", module="os", config="system"), "system from the Python module os"),
         (layer("function", module="builtins", config="eval"), "eval from the Python module builtins"),
         (layer("Popen", module="subprocess", config={}), "Popen from the Python module subprocess"),
@@ -377,12 +383,16 @@ def test_code_in_a_configuration(tmp_path, config, says):
         layer("TFOpLambda", config={"function": "math.reduce_mean"}),
         layer("TFOpLambda", config={"function": "compat.v1.nn.relu"}),
         layer("SlicingOpLambda", config={"function": "__operators__.getitem"}),
-        layer("TensorFlowOpLayer", config={"node_def": '{"op": "AddV2"}'}),
-        {
-            "config": {},
-            "compile_config": {"loss": {"class_name": "function", "module": "mine", "config": "loss"}},
-        },
+        layer("TensorFlowOpLayer", config={"node_def": {"op": "AddV2"}}),
+        layer("StringLookup", config={"vocabulary": ["a", "b"]}),
+        layer("InstanceProperty", config={"attr_name": "row_splits"}),
     ],
 )
 def test_what_is_no_code(tmp_path, config):
     assert model_files.inspect(write_h5(tmp_path / "fine.h5", config)).config == config
+
+
+def test_how_a_model_was_trained_is_left_out(tmp_path):
+    trained = {"loss": {"class_name": "function", "module": "mine", "config": "loss"}}
+    path = write_h5(tmp_path / "fine.h5", {"config": {}, "compile_config": trained})
+    assert model_files.inspect(path).config == {"config": {}}

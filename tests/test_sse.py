@@ -137,6 +137,30 @@ def test_an_event_is_one_block_whatever_its_text():
     assert block.count(b"\n\n") == 1 and block.endswith(b"\n\n") and b"\r" not in block
 
 
+def test_what_is_not_finite_is_null():
+    nan, inf = np.nan, np.inf
+    points = np.array([[1.0, 2.0], [nan, 2.0], [1.0, -inf], [3.0, 4.0]])
+    values = np.array([0.9, 0.8, 0.7, inf])
+    animals = m.Instances(
+        points.reshape(2, 2, 2),
+        values.reshape(2, 2),
+        np.array([nan, inf]),
+        np.array([-1, -1]),
+        np.full(2, nan),
+    )
+    prediction = m.PosePrediction(points, values, np.zeros(4, np.int64), animals)
+    result = m.Result("run", 7, prediction, prediction, b"", {}, 0.0)
+    _, _, data = parse(event_of(m.Tracked(result, INFO, (None, None), INFO, (None, None))))
+    for pose in (data, data["compare"]):
+        assert pose["peak_points"] == [[1.0, 2.0], None, None, [3.0, 4.0]]
+        assert pose["peak_vals"] == [0.9, 0.8, 0.7, None]
+        assert [one["points"] for one in pose["instances"]] == [
+            [[1.0, 2.0, 0.9], None],
+            [None, [3.0, 4.0, None]],
+        ]
+        assert [one["score"] for one in pose["instances"]] == [None, None]
+
+
 def test_a_nan_never_reaches_a_browser():
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode({"x": float("nan")})

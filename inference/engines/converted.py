@@ -216,10 +216,11 @@ def _end_with_stdin() -> None:
     os._exit(1)
 
 
-def run(module: str, folder: pathlib.Path, order: dict[str, Any]) -> None:
+def run(module: str, folder: pathlib.Path, order: dict[str, Any], limit: float | None = None) -> None:
     """Have a program of this package fill an entry's folder; ModelError with what it says if it fails.
 
-    Its stdin stays open for as long as this process lives: the end of it tells the other of a death.
+    subprocess.TimeoutExpired if it is not done within `limit` s. Its stdin stays open for as long as this
+    process lives: the end of it tells the other of a death.
     """
     (folder / ORDER).write_text(json.dumps(order))
     theirs, ours = os.pipe()
@@ -231,12 +232,13 @@ def run(module: str, folder: pathlib.Path, order: dict[str, Any]) -> None:
             text=True,
             errors="replace",
             cwd=_PACKAGE.parent,
+            timeout=limit,
             check=False,
         )
     finally:
         os.close(ours)
         os.close(theirs)
-    (folder / ORDER).unlink()
+        (folder / ORDER).unlink()
     if done.returncode == 0:
         log.debug("%s: %s", module, done.stderr)
         return

@@ -21,9 +21,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.saved_model import loader_impl
 
+from inference import model_code
 from inference.catalog import SAVED_MODEL, is_inside
 from inference.engines import Image, Outputs, Shape
 from inference.errors import FrameError, ModelError
@@ -65,6 +67,8 @@ class TensorFlowEngine:
             try:
                 call, self._spec = _load(model, any_size, safe=not allow_model_code)
                 self._function, self._names = _frozen(call, self._spec)
+                if not allow_model_code:
+                    model_code.refuse_operations(model.name, _operations(self._function.graph.as_graph_def()))
                 self._stride = _max_stride(self._function, self._spec)
             except ModelError:
                 raise
@@ -210,6 +214,9 @@ def _check_saved_model(model: StoredModel) -> None:
         )
     if len(graphs) > 1:
         raise ModelError(f"{model.name} holds {len(graphs)} graphs; it has to hold one.")
+    unknown = sorted(one for one in _operations(graphs[0].graph_def) if op_def_registry.get(one) is None)
+    if unknown:
+        raise ModelError(f"{model.name} needs the operation {unknown[0]}, which TensorFlow does not have.")
     variables = model.path / "variables"
     if graphs[0].HasField("object_graph_def") and not (
         (variables / "variables.index").is_file() and any(variables.glob("variables.data-*"))
@@ -223,6 +230,13 @@ def _check_saved_model(model: StoredModel) -> None:
     for asset in graphs[0].asset_file_def:
         if not is_inside(model.path / "assets" / asset.filename, model.path.parent):
             raise ModelError(f"{model.name} needs a file {pathlib.PurePath(asset.filename).name} in assets.")
+
+
+def _operations(graph: Any) -> set[str]:
+    """The kinds of operations in a GraphDef and in its functions; a call of one of these is none."""
+    functions = graph.library.function
+    nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
+    return {node.op for node in nodes} - {function.signature.name for function in functions}
 
 
 def _weights_can_be_read(folder: pathlib.Path) -> bool:

@@ -91,12 +91,15 @@ def _instances(
     instances: Instances, tracks: list[sleap_io.Track | None], skeleton: sleap_io.Skeleton
 ) -> list[sleap_io.PredictedInstance]:
     sure = np.nan_to_num(instances.class_scores)
+    # a point whose score is no number would be left out of NWB, as if nothing had been found
+    found = np.isfinite(instances.points[..., 0])
+    of_points = np.where(found, np.nan_to_num(instances.values), instances.values)
     return [
         sleap_io.PredictedInstance.from_numpy(
             points, skeleton, values, score=float(score), track=track, tracking_score=float(tracking_score)
         )
         for points, values, score, track, tracking_score in zip(
-            instances.points, instances.values, instances.scores, tracks, sure, strict=True
+            instances.points, of_points, instances.scores, tracks, sure, strict=True
         )
     ]
 

@@ -20,15 +20,24 @@ def of_points(
     classes: npt.NDArray[np.int64] | None = None,
     class_scores: npt.NDArray[np.floating] | None = None,
 ) -> Instances:
-    """Instances from arrays as they stand in `Instances`, of any float type; without classes none has one."""
+    """Instances from arrays as they stand in `Instances`, of any float type; without classes none has one.
+
+    What is not finite becomes NaN, and a point of which one coordinate is not finite, none: so nothing after
+    this has to know of infinity.
+    """
     n = len(scores)
+    found = np.isfinite(points).all(axis=-1, keepdims=True)
     return Instances(
-        points.astype(np.float64),
-        values.astype(np.float64),
-        scores.astype(np.float64),
+        np.where(found, points, np.nan).astype(np.float64),
+        _finite(values),
+        _finite(scores),
         np.full(n, -1, np.int64) if classes is None else classes.astype(np.int64),
-        np.full(n, np.nan) if class_scores is None else class_scores.astype(np.float64),
+        np.full(n, np.nan) if class_scores is None else _finite(class_scores),
     )
+
+
+def _finite(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    return np.where(np.isfinite(values), values, np.nan).astype(np.float64)
 
 
 def of_members(

@@ -104,7 +104,9 @@ def _single(
     points[0, nodes] = found.points[found.strong]
     values[0, nodes] = found.grid.values[found.strong]
     greatest = outputs.confmaps.reshape(-1, len(info.nodes)).max(axis=0)
-    return of_points(points, values, np.array([greatest.sum(where=np.isfinite(greatest))]))
+    # in float64, which no number of the maps' own type overflows
+    score = greatest.sum(where=np.isfinite(greatest), dtype=np.float64)
+    return of_points(points, values, np.array([score]))
 
 
 def _each_alone(
@@ -178,7 +180,7 @@ def _plain(
     members = np.full((1, len(info.nodes)), -1, np.int64)
     members[0, nodes] = np.arange(len(nodes))
     values = found.grid.values[found.strong]
-    return of_members(members, found.points[found.strong], values, np.array([values.sum()]))
+    return of_members(members, found.points[found.strong], values, np.array([values.sum(dtype=np.float64)]))
 
 
 _ASSEMBLE: dict[str | None, Assemble] = {

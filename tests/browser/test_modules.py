@@ -159,6 +159,33 @@ def test_animals_are_drawn_in_the_colour_of_their_identity(page):
     assert [(trail["color"], trail["d"]) for trail in seen["trails"]] == [(track_3, "M15.0 10.0L5.0 10.0")]
 
 
+def test_what_is_not_finite_is_not_drawn_and_stops_nothing(page):
+    seen = page.evaluate("""async () => {
+      const { marks, skeletons, animalNames } = await import('./static/instances.js')
+      const { bestScores } = await import('./static/pose.js')
+      const { disagreement } = await import('./static/disagreement.js')
+      const message = {
+        frame_idx: 0, peak_points: [null, [5, 6], [7, 8], null], peak_vals: [0.9, null, 0.8, null],
+        peak_nodes: [0, 0, 1, 1],
+        instances: [
+          { points: [[10, 10, null], [20, 10, 0.8]], score: null, track: 1, class: null },
+          { points: [null, null], score: null, track: 2, class: null },
+        ],
+      }
+      const info = { nodes: ['a', 'b'], edges: [[0, 1]], classes: [], width: 400, height: 200 }
+      const alone = { ...message, instances: [] }
+      return {
+        x: marks(message, info, 0, new Set()).x,
+        lines: skeletons(message, info, 0, new Set()),
+        names: animalNames(message, info).map(({ text }) => text),
+        best: bestScores(message, 2),
+        apart: [message, alone].map((one) => (
+          disagreement({ ...one, compare: one }, { ...info, compare: info }, 0))),
+      }
+    }""")
+    assert seen == {"x": [20, 7], "lines": [], "names": ["track 1"], "best": [0.9, 0.8], "apart": [0, 0]}
+
+
 def test_how_far_two_models_are_apart(page):
     apart = """async () => {
       const { disagreement } = await import('./static/disagreement.js')

@@ -91,16 +91,28 @@ def with_function(function) -> Any:
     return tf_keras.Model(image, function(image))
 
 
-def saved_model_that_reads(folder: Path) -> Path:
-    """A SavedModel whose graph reads a file."""
+def saved_model(folder: Path, serves=lambda image: image, begins=None) -> Path:
+    """A SavedModel whose signature is a function of an image, and one to be run when it is loaded."""
 
-    class Reads(tf.Module):  # type: ignore[misc]
+    class Begins(tf.saved_model.experimental.TrackableResource):  # type: ignore[misc]
+        def _create_resource(self):
+            return tf.raw_ops.MutableHashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+
+        @tf.function(input_signature=[], autograph=False)
+        def _initialize(self):
+            return begins()
+
+    class Model(tf.Module):  # type: ignore[misc]
+        def __init__(self):
+            super().__init__()
+            self.scale = tf.Variable(1.0)
+            self.begins = begins and Begins()
+
         @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 1), name="image")], autograph=False)
         def __call__(self, image):
-            tf.io.read_file("/etc/hostname")
-            return {"confmaps": image}
+            return {"confmaps": self.scale * serves(image)}
 
-    module = Reads()
-    path = folder / "reads"
-    tf.saved_model.save(module, str(path), signatures=module.__call__)
+    model = Model()
+    path = folder / "model"
+    tf.saved_model.save(model, str(path), signatures=model.__call__)
     return path

@@ -7,6 +7,7 @@ misbehave: `frame=N` at frame N, `once=PATH` only if there is no file of that na
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import os
 import signal
 import time
@@ -18,7 +19,7 @@ import numpy as np
 
 from inference.errors import FrameError, ModelError
 from inference.messages import Frame, ModelInfo, PoseOptions, PosePrediction
-from inference.predictors.instances import none_found, of_points
+from inference.predictors.instances import of_points
 from inference.settings import Kind
 from tests.kit import barcode
 
@@ -137,10 +138,22 @@ class FailsInPredict(ReadsNumber):
 
 
 class GivesNan(ReadsNumber):
-    """Predicts a point that no JSON can say."""
+    """Predicts points, scores and an animal that no JSON can say, beside the one point that it can."""
 
     def _one(self, number: int) -> PosePrediction:
-        return PosePrediction(np.array([[np.nan, 0.0]]), np.ones(1), np.zeros(1, np.int64), none_found(1))
+        points = np.array([[float(number), 0.0], [np.nan, 0.0], [1.0, -np.inf], [2.0, 3.0]])
+        values = np.array([1.0, 0.5, np.inf, np.nan])
+        animals = of_points(points[:, None], values[:, None], np.array([1.0, np.nan, np.inf, -np.inf]))
+        return PosePrediction(points, values, np.zeros(4, np.int64), animals)
+
+
+class GivesNonsense(ReadsNumber):
+    """Predicts an animal of a class that its model does not have."""
+
+    def _one(self, number: int) -> PosePrediction:
+        good = super()._one(number)
+        point, one = np.zeros((1, 1, 2)), np.ones(1)
+        return dataclasses.replace(good, instances=of_points(point, one[:, None], one, np.array([7])))
 
 
 class Slow(ReadsNumber):
@@ -170,6 +183,7 @@ PREDICTORS = {
     "fails_in_feed": FailsInFeed,
     "fails_in_predict": FailsInPredict,
     "gives_nan": GivesNan,
+    "gives_nonsense": GivesNonsense,
     "slow": Slow,
 }
 KINDS = tuple(

@@ -1,13 +1,14 @@
 """Models that change, and deaths at odd moments: whose fault a death is, and who pays for it."""
 
 import os
+import shutil
 import signal
 import threading
 import time
 
 import pytest
 
-from inference.messages import Result, RunDone, RunFailed, RunStarted, RunStatus
+from inference.messages import Failed, Result, RunDone, RunFailed, RunStarted, RunStatus
 from tests.kit.waiting import wait_until
 from tests.pipeline.conftest import check_every_frame_once
 
@@ -84,6 +85,60 @@ def test_a_model_that_is_gone_when_all_workers_died_ends_its_run_with_a_sentence
     events = bench.watch(bench.run(video, model), remove_and_kill)
     assert isinstance(events[-1], RunFailed)
     assert "gone.slow" in events[-1].message
+    check_every_frame_once(bench.watch(bench.run(video)), 0, 150)
+
+
+def test_a_model_that_is_deleted_while_in_use_finishes_its_frames(bench, video):
+    wait_until(lambda: all_ready(bench), 30)
+    model = bench.model("deleted.slow", "seconds=0.02")
+
+    def delete(event):
+        if event.frame == 30:
+            (bench.folder / model).unlink()
+
+    check_every_frame_once(bench.watch(bench.run(video, model), delete), 0, 150)
+
+
+def change_at(frame, change):
+    """Changes something once that frame has come."""
+    return lambda event: change() if event.frame == frame else None
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mp4"])
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_video_that_is_deleted_or_replaced_while_in_use_is_read_to_its_end(bench, suffix, how):
+    path = bench.folder / bench.video(f"{how}{suffix}", 300)
+    other = bench.folder / bench.video(f"other{suffix}", 20, width=64, height=48)
+
+    def replace():
+        shutil.copy(other, path.with_suffix(".new"))
+        path.with_suffix(".new").replace(path)
+
+    change = path.unlink if how == "deleted" else replace
+    run = bench.run(path.name, bench.model("steady.slow", "seconds=0.01"))
+    check_every_frame_once(bench.watch(run, change_at(30, change)), 0, 300)
+
+
+@pytest.mark.parametrize("how", ["overwritten", "cut off", "emptied"])
+def test_a_video_that_changes_in_place_ends_its_run_alone(bench, video, how):
+    path = bench.folder / bench.video(f"{how}.avi", 300)
+    whole = path.read_bytes()
+
+    def change():
+        content = {"overwritten": bytes(len(whole)), "cut off": whole[: len(whole) // 3], "emptied": b""}[how]
+        with path.open("r+b") as file:
+            file.write(content)
+            file.truncate()
+
+    events = bench.watch(
+        bench.run(path.name, bench.model("steady.slow", "seconds=0.01")), change_at(30, change)
+    )
+    frames = [event for event in events if isinstance(event, Result | Failed)]
+    assert [event.frame for event in frames] == list(range(len(frames))) and len(frames) > 30
+    seen = [event for event in frames if isinstance(event, Result)]
+    assert all(event.prediction.points[0, 0] == event.frame for event in seen)
+    assert isinstance(events[-1], RunFailed) and path.name in events[-1].message
+    assert str(bench.folder) not in events[-1].message
     check_every_frame_once(bench.watch(bench.run(video)), 0, 150)
 
 

@@ -25,6 +25,7 @@ MODELS = {
     "late.slow": "setup=3 seconds=0.2",
     "none.fails_in_setup": "",
     "nan.gives_nan": "",
+    "nonsense.gives_nonsense": "",
 }
 
 

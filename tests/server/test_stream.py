@@ -260,6 +260,27 @@ def test_more_streams_than_are_served_are_told_to_come_back(site):
 
 
 def test_an_error_that_nobody_foresaw_ends_the_stream_with_a_sentence(site):
-    (name, _, data) = without_status(site.stream(video_name="a.avi", model_name="nan.gives_nan"))[-1]
+    events = site.stream(video_name="a.avi", model_name="nonsense.gives_nonsense")
+    (name, _, data) = without_status(events)[-1]
     assert (name, data["frame_idx"]) == ("failure", None)
     assert data["message"]
+
+
+@pytest.mark.parametrize("tracking", ["simple", "flow"])
+def test_what_is_not_finite_is_null_and_the_run_goes_on(site, tracking):
+    run = f"not-finite-{tracking}"
+    events = site.stream(
+        video_name="a.avi", model_name="nan.gives_nan", tracking=tracking, run_id=run, floor=0
+    )
+    assert events[-1][2] == {"frames": 100}
+    frames = [data for name, _, data in events if name == "message"]
+    for frame in frames:
+        assert frame["peak_points"] == [[frame["frame_idx"], 0], None, None, [2, 3]]
+        assert frame["peak_vals"] == [1, 0.5, None, None]
+        assert [one["points"] for one in frame["instances"]] == [
+            *([[frame["frame_idx"], 0, 1]], [None], [None], [[2, 3, None]])
+        ]
+        assert [one["score"] for one in frame["instances"]] == [1, None, None, None]
+    recorded = httpx.get(f"{site.address}runs/{run}/export", params={"format": "csv"}, timeout=60)
+    assert recorded.status_code == 200 and "inf" not in recorded.text and "nan" not in recorded.text
+    assert len(recorded.text.splitlines()) == 401
