@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template
+from flask import Flask, Response, jsonify, render_template, request
 
 from inference import __version__
+from inference.admission import cookie_name
 from inference.query import LARGEST
 from inference.web.operations import OPERATIONS
 from inference.web.schemas import SCHEMAS
 
-COOKIE = "inference-5000"
-"""At the default port: the port is in the name, since browsers share cookies between a host's ports."""
 ABOUT = (
     "Watch a pose model's predictions on a video as they are computed. Frames are numbered from 0, points "
     "are in the video's own pixels. An error is a JSON object with one sentence. Bound to loopback, the "
@@ -27,17 +26,18 @@ def add_description(app: Flask) -> None:
 
     @app.get("/openapi.json")
     def openapi() -> Response:
-        return jsonify(document(routes_of(app)))
+        return jsonify(document(routes_of(app), cookie_name(request.host)))
 
     @app.get("/docs")
     def docs() -> str:
-        return render_template("docs.html", version=__version__, api=document(routes_of(app)), shown=shown)
+        api = document(routes_of(app), cookie_name(request.host))
+        return render_template("docs.html", version=__version__, api=api, shown=shown)
 
 
-def document(routes: set[tuple[str, str]]) -> dict[str, Any]:
+def document(routes: set[tuple[str, str]], cookie: str) -> dict[str, Any]:
     """The description of these routes, each a path such as /runs/{run_id} and a method in small letters.
 
-    KeyError if one of them is not described.
+    `cookie` is the name of the one that a login gives. KeyError if one of them is not described.
     """
     paths: dict[str, Any] = {}
     for path, method in sorted(routes):
@@ -60,7 +60,7 @@ def document(routes: set[tuple[str, str]]) -> dict[str, Any]:
                 "cookie": {
                     "type": "apiKey",
                     "in": "cookie",
-                    "name": COOKIE,
+                    "name": cookie,
                     "description": "Its port is the program's.",
                 },
             },

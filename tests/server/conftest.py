@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,13 @@ class Site:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The server that the tests of this folder share."""
-    folder = tmp_path_factory.mktemp("site")
+    with running_site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    """A server on a folder that is filled for it."""
     barcode.write(folder / "a.avi", 100)
     barcode.write(folder / "long.mp4", 2000)
     for name, says in MODELS.items():

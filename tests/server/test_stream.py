@@ -104,6 +104,7 @@ def test_what_ends_the_run_is_a_failure_without_a_frame_and_no_done(site):
 
 
 def test_a_loading_model_is_told_and_kept_alive_by_heartbeats(site):
+    (site.folder / "late.slow").write_text(f"setup=3 seconds=0.2 at={time.monotonic()}")
     query = {"video_name": "a.avi", "model_name": "late.slow", "stop": 1, "heartbeat": 0.3}
     with httpx.stream("GET", f"{site.address}generate_predictions", params=query, timeout=30) as response:
         text = "".join(response.iter_text())
