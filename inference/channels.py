@@ -31,8 +31,14 @@ from inference.wire import decode, encode
 MARK = 1
 BUFFER = 64 * 1024
 HOST = "127.0.0.1"
-LARGEST = 1 << 28
-"""Bytes that a part may have: more than any frame; who sends a larger one is cut off."""
+LARGEST = 1 << 26
+"""Bytes that a part of an answer may have: more than any picture; who sends a larger one is cut off."""
+LARGEST_WORK = 1 << 28
+"""The same for a part of a batch, which no stranger can send: more than any frame."""
+SMALL = 64 * 1024
+"""What a socket that only sends may be sent, to find out who connects."""
+GREETING = 3000
+"""Milliseconds that a peer may take until it has shown its key."""
 COUNTED_EVERY = 0.2
 """Seconds between two counts of refused peers, however many there are."""
 _EVENTS = (
@@ -168,8 +174,10 @@ class _Gate(threading.Thread):
 def _attach(socket: zmq.Socket[bytes], mark: int, buffer: int, where: Binding | Endpoint) -> Endpoint:
     socket.setsockopt(mark, MARK)
     socket.setsockopt(buffer, BUFFER)
-    socket.setsockopt(zmq.MAXMSGSIZE, LARGEST)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, GREETING)
+    socket.setsockopt(zmq.MAXMSGSIZE, SMALL if mark == zmq.SNDHWM else LARGEST)
     if isinstance(where, Endpoint):
+        socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_WORK)
         own = new_keys()
         socket.curve_publickey, socket.curve_secretkey = own.public.encode(), own.secret.encode()
         socket.curve_serverkey = where.key.encode()

@@ -41,7 +41,8 @@ class Child:
         self.pipe = Pipe(ours)
         self.name = name
         self._heard = time.monotonic()
-        self._spoke = self._asked = False
+        self._spoke = False
+        self._asked_at: float | None = None
         self._killed_for = ""
         self._process = _spawn.Process(target=_enter, args=(main, theirs, *arguments), name=name, daemon=True)
         with _ctrl_c_blocked(), _main_left_out():
@@ -82,7 +83,7 @@ class Child:
                 except WireError as error:
                     log.warning("%s said something malformed: %s", self.name, error)
                     continue
-                self._heard, self._spoke, self._asked = time.monotonic(), True, False
+                self._heard, self._spoke, self._asked_at = time.monotonic(), True, None
                 if not isinstance(said, Pong):
                     yield said
         except (EOFError, OSError):
@@ -92,13 +93,14 @@ class Child:
         """Kill the child if it has been silent for `patience` s though it was asked to say something.
 
         To be called now and then, behind `news`. A process that was stopped is found so, or one that cannot
-        run any other thread.
+        run any other thread. Time counts from the question: while this process slept, nobody was asked.
         """
-        silence = time.monotonic() - self._heard
-        if silence > (patience if self._spoke else max(patience, START_PATIENCE)):
-            self.kill(f"it was silent for {silence:.0f} s")
-        elif silence > patience / 2 and not self._asked:
-            self._asked = True
+        limit, now = patience if self._spoke else max(patience, START_PATIENCE), time.monotonic()
+        if self._asked_at is not None:
+            if now - self._asked_at > limit / 2:
+                self.kill(f"it was silent for {now - self._heard:.0f} s")
+        elif now - self._heard > limit / 2:
+            self._asked_at = now
             self.tell(Ping())
 
     def kill(self, why: str) -> None:

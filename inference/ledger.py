@@ -6,8 +6,8 @@ channels, so in any order. When a worker dies, the frames it held are run again,
 that nobody has claimed yet, since they may have been in its queue: a duplicate is dropped later,
 a lost frame would stop its run.
 
-A frame that was held by `ALONE_AFTER` dying workers is run alone from then on, and if that worker
-dies too the frame is given up: only then is it sure which frame kills. Unless workers die for other
+A frame that was held by `ALONE_AFTER` dying workers is run alone from then on, and if so `GIVEN_UP_AFTER`
+workers die the frame is given up: only then is it sure which frame kills. Unless workers die for other
 reasons at the time, that is workers that had other frames or none: then it may have been bad luck, and
 the frame is tried again.
 """
@@ -22,6 +22,8 @@ from inference.messages import Resend
 
 ALONE_AFTER = 3
 """A frame that was there at so many deaths is run alone. A worker that hangs counts for all of them."""
+GIVEN_UP_AFTER = 2
+"""At so many deaths while it is run alone a frame is given up: one may be bad luck."""
 UNREST = 5.0
 """For so long (s) after a death that was not a frame's fault, no frame is blamed for another."""
 BEYOND_LUCK = 15
@@ -41,6 +43,7 @@ class _Batch:
     frames: tuple[int, ...] = ()
     worker: int | None = None
     orphaned: bool = False
+    unwanted: bool = False
     passed: int = 0
     sent_at: float = 0.0
 
@@ -71,9 +74,10 @@ class Ledger:
         self.next_batch = 1
         """Above the number of every batch that was heard of."""
         self._batches: dict[int, _Batch] = {}
-        self._closed: dict[int, None] = {}
+        self._closed: dict[int, bool] = {}
         self._busy: dict[int, tuple[int, int, float]] = {}
         self._deaths: dict[_Frame, int] = {}
+        self._alone: dict[_Frame, int] = {}
         self._recent: deque[_Death] = deque()
 
     def sent(self, batch: int, run: str, frames: tuple[int, ...], now: float) -> Resend | None:
@@ -92,6 +96,9 @@ class Ledger:
         """A worker has taken a batch of so many frames, and so is done with the one before."""
         self.next_batch = max(self.next_batch, batch + 1)
         self._busy[worker] = (batch, frames, now)
+        if self._closed.get(batch):
+            # its answer was faster than the news of its claim
+            del self._busy[worker]
         if batch in self._closed:
             return
         self._batches.setdefault(batch, _Batch()).worker = worker
@@ -104,9 +111,11 @@ class Ledger:
         self._busy = {worker: busy for worker, busy in self._busy.items() if busy[0] != batch}
         for frame in frames:
             self._deaths.pop((run, frame), None)
+            self._alone.pop((run, frame), None)
         if batch in self._closed:
+            self._closed[batch] = True
             return False
-        self._close(batch)
+        self._close(batch, answered=True)
         return True
 
     def died(self, worker: int, now: float, hung: bool = False) -> Losses:
@@ -131,7 +140,7 @@ class Ledger:
                 continue
             self._close(batch)
             runs.add(entry.run)
-            if entry.worker is None:
+            if entry.worker is None or entry.unwanted:
                 resend.append(Resend(batch, entry.frames, alone=False))
             else:
                 resend.append(self._run_again(batch, entry.run, entry.frames, hung, given_up))
@@ -143,9 +152,11 @@ class Ledger:
         """Blame each frame for the death; add the one that is sure to be at fault to `given_up`."""
         again = []
         for frame in frames:
-            deaths = self._deaths.get((run, frame), 0) + 1
-            self._deaths[run, frame] = max(deaths, ALONE_AFTER) if hung else deaths
-            if deaths > ALONE_AFTER and len(frames) == 1 and self._at_fault((run, frame), deaths):
+            before = self._deaths.get((run, frame), 0)
+            self._deaths[run, frame] = max(before + 1, ALONE_AFTER) if hung else before + 1
+            if len(frames) == 1 and before >= ALONE_AFTER:
+                self._alone[run, frame] = self._alone.get((run, frame), 0) + 1
+            if self._is_to_be_given_up((run, frame)):
                 given_up.append((run, frame))
             else:
                 again.append(frame)
@@ -157,10 +168,13 @@ class Ledger:
         while self._recent[0].at < death.at - UNREST:
             self._recent.popleft()
 
-    def _at_fault(self, frame: _Frame, deaths: int) -> bool:
-        """Whether the frame is to blame: all workers that died of late had it, or another suspect."""
-        suspects = {frame} | {other for other, count in self._deaths.items() if count >= ALONE_AFTER}
-        return deaths >= BEYOND_LUCK or all(death.held & suspects for death in self._recent)
+    def _is_to_be_given_up(self, frame: _Frame) -> bool:
+        """Whether it died alone often enough, and all workers that died of late had it or another suspect."""
+        if self._alone.get(frame, 0) < GIVEN_UP_AFTER:
+            return False
+        suspects = {other for other, count in self._deaths.items() if count >= ALONE_AFTER}
+        calm = all(death.held & suspects for death in self._recent)
+        return calm or self._deaths[frame] >= BEYOND_LUCK
 
     def overdue(self, now: float, limit: float) -> list[int]:
         """Workers that have held a batch for longer than `limit` s for each of its frames."""
@@ -190,13 +204,22 @@ class Ledger:
         for batch in list(self._batches):
             self._close(batch)
 
+    def excuse(self, seconds: float) -> None:
+        """Nobody was watched for so long, as when the whole machine was asleep: nobody is blamed for that."""
+        self._busy = {
+            worker: (batch, frames, since + seconds) for worker, (batch, frames, since) in self._busy.items()
+        }
+
     def forget(self, run: str) -> None:
         """A run is over: its frames' deaths count no longer; workers may still answer its batches."""
-        for key in [key for key in self._deaths if key[0] == run]:
-            del self._deaths[key]
+        for entry in self._batches.values():
+            entry.unwanted = entry.unwanted or entry.run == run
+        for counts in (self._deaths, self._alone):
+            for key in [key for key in counts if key[0] == run]:
+                del counts[key]
 
-    def _close(self, batch: int) -> None:
+    def _close(self, batch: int, answered: bool = False) -> None:
         self._batches.pop(batch, None)
-        self._closed[batch] = None
+        self._closed[batch] = answered
         if len(self._closed) > CLOSED_KEPT:
             del self._closed[next(iter(self._closed))]

@@ -33,6 +33,10 @@ class Ordering(Generic[Item]):
             self.next += 1
         return ready
 
+    def drop_early(self) -> None:
+        """Forget what waits for others before it."""
+        self._early.clear()
+
     def finish(self, end: int) -> None:
         """Say that `end` - 1 is the last frame."""
         self.end = end

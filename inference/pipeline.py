@@ -55,6 +55,8 @@ log = logging.getLogger(__name__)
 
 TICK = 0.25
 """The watcher looks at clocks this often (s)."""
+SLEPT = 1.0
+"""If nobody was watched for so much longer (s), this process itself did not run."""
 LOST_AFTER = 1.0
 """A batch that nobody claimed for so long (s) while all workers idle was lost on the way."""
 
@@ -82,6 +84,7 @@ class Pipeline:
         self._wake_out, self._wake_in = connection.Pipe(duplex=False)
         self._threads: list[threading.Thread] = []
         self._reopening = Reopening()
+        self._looked = time.monotonic()
         self._results: Receiver | None = None
         self._work: Endpoint | None = None
         self._all_connected = False
@@ -158,7 +161,7 @@ class Pipeline:
             self._runs[run.id] = run
             wanted = [request.model] if request.compare is None else [request.model, request.compare]
             run.models = [self._pool.use(self._tried_on(request.video, file)) for file in wanted]
-            if self._production.bound:
+            if self._production.bound and not self._reopening.busy:
                 self._production.tell(_opening(run))
             else:
                 self._reopening.add(run.id)
@@ -251,6 +254,9 @@ class Pipeline:
         with self._lock:
             if self._ledger.answered(answer.batch, answer.run, [one.frame for one in answer.frames]):
                 self._production.tell(Finished(answer.batch))
+            run = self._runs.get(answer.run)
+            if run is not None and answer.batch < run.first_batch:
+                return
             for one in answer.frames:
                 self._deliver(one)
 
@@ -261,7 +267,7 @@ class Pipeline:
         for item in run.ordering.push(result.frame, result):
             self.metrics.frame(item)
             run.frames += isinstance(item, Result)
-            run.untaken += 1
+            run.untaken += not run.request.live
             if isinstance(item, Result) and item.sequence is not None:
                 run.sequence = item.sequence + 1
             run.put(item)
@@ -292,6 +298,7 @@ class Pipeline:
                 time.sleep(TICK)
 
     def _look_around(self) -> None:
+        self._excuse_sleep()
         self._production.watch()
         self._pool.watch()
         for worker in self._ledger.overdue(time.monotonic(), self.settings.time_limit):
@@ -301,6 +308,14 @@ class Pipeline:
             log.warning("batch %d was lost on the way and is sent again", order.batch)
             self._production.tell(order)
 
+    def _excuse_sleep(self) -> None:
+        """Do not count the time in which this process itself was stopped, or the whole machine."""
+        now = time.monotonic()
+        asleep, self._looked = now - self._looked - TICK, now
+        if asleep > SLEPT:
+            self._ledger.excuse(asleep)
+            self._pool.excuse(asleep)
+
     def producer_said(self, news: Any) -> None:
         """Act on the producer's news (in the watcher's thread, under the lock)."""
         match news:
@@ -308,12 +323,16 @@ class Pipeline:
                 order = self._ledger.sent(batch, run, frames, time.monotonic())
                 if order is not None:
                     self._production.tell(order)
+                if run not in self._runs:
+                    self._ledger.forget(run)
             case Opened(run):
                 if run in self._runs:
                     self._hear_opened(self._runs[run], news)
             case SourceStatus(run, state, message):
                 if run in self._runs:
                     self._runs[run].put(RunStatus(state, message))
+                    # a source that cannot be opened has done the producer no harm
+                    self._reopening.works(run)
             case EndOfStream(run):
                 if run in self._runs:
                     self._hear_end(self._runs[run], news)
@@ -385,6 +404,14 @@ class Pipeline:
         message = f"The process that reads the videos died ({how}) and is replaced; the run then goes on."
         for run in self._runs.values():
             run.put(RunStatus("restarting", message))
+            if run.request.live:
+                run.first_batch = self._ledger.next_batch
+                run.ordering.drop_early()
+
+    def producer_waits(self, why: str) -> None:
+        """There is no producer for the moment, and it may take a while."""
+        for run in self._runs.values():
+            run.put(RunStatus("restarting", why))
 
     def producer_is_back(self) -> None:
         """Let it work for the workers that there are."""
@@ -398,10 +425,19 @@ class Pipeline:
                 sentence = f"{run.request.video.name} was changed or replaced while it was being read"
                 self._end_run(run, RunFailed(f"{sentence}; start again to see it as it is now."))
                 continue
+            if run.request.live and run.ordering.next == run.request.stop:
+                run.ordering.finish(run.ordering.next)
+                self._finish_if_complete(run)
+                continue
             self._production.tell(_opening(run))
-            if run.untaken:
-                # it may have to wait for its viewer before it can show that it works
+            if run.untaken >= self._window_of(run):
+                # it has to wait for its viewer before it can show that it works
                 self._reopening.works(name)
+
+    def _window_of(self, run: Run) -> int:
+        """Frames that a run may have between decoder and viewer, or a few less."""
+        settings, pixels = self.settings, run.video.width * run.video.height if run.video else 0
+        return min(settings.window, max(2 * settings.batch_size, settings.window_bytes // max(1, 3 * pixels)))
 
     def production_failed(self, reason: str) -> None:
         """Nothing can be decoded any more."""

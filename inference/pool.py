@@ -41,6 +41,8 @@ DEADLY_FOR = 60.0
 """A model that killed workers is not tried again for so long (s), however often it is asked for."""
 STARTS = 5
 """So many times in a row a worker may die before it takes work; then it is the machine."""
+RETRY = 1.0
+"""Seconds before a process that the system does not give is asked for again."""
 BAD_LUCK = 30.0
 """Workers that are killed, not ending by themselves, are started again for so long (s) in any case."""
 
@@ -98,6 +100,8 @@ class _Worker:
     invited: bool = False
     connected: bool = False
     hung: bool = False
+    stuck: bool = False
+    """Ended in the middle of loading, since it did not get on with that."""
     loading: str | None = None
     loading_since: float = 0.0
     loaded: dict[str, ModelInfo] = field(default_factory=dict)
@@ -129,6 +133,7 @@ class Pool:
         self._connect: Connect | None = None
         self._early_deaths = 0
         self._starting_since = 0.0
+        self._ending = False
         self._restart_at: list[float] = []
 
     # What others ask -----------------------------------------------------------------------------
@@ -210,6 +215,8 @@ class Pool:
 
     def watch(self) -> None:
         """Act on all news of the workers, and start again those whose time has come."""
+        if self._ending:
+            return
         for worker in list(self._workers.values()):
             # Asked first: what a dead worker said before its death is then heard, all of it.
             dead = not worker.child.alive()
@@ -222,19 +229,28 @@ class Pool:
         now = time.monotonic()
         due = [at for at in self._restart_at if at <= now]
         self._restart_at = [at for at in self._restart_at if at > now]
-        for _ in due:
-            self._start_worker()
+        for at in due:
+            try:
+                self._start_worker()
+            except OSError as error:
+                log.error("a worker cannot be started: %s", error)
+                self._restart_at.append(at + RETRY)
 
     def _check_time(self, worker: _Worker) -> None:
         worker.child.check(2 * self._time_limit)
         limit = LOADING_LIMITS * self._time_limit
         if worker.loading is not None and time.monotonic() - worker.loading_since > limit:
-            worker.hung = True
+            worker.stuck = True
             worker.child.kill(f"it did not get on with loading a model for {limit:.0f} s")
+
+    def excuse(self, seconds: float) -> None:
+        """Nobody was watched for so long: nobody is blamed for that."""
+        for worker in self._workers.values():
+            worker.loading_since += seconds
 
     def end_hung(self, number: int) -> None:
         """End a worker that is overdue with its frames; what it held is then seen to as at a death."""
-        if number in self._workers:
+        if number in self._workers and not self._workers[number].hung:
             self._workers[number].hung = True
             self._workers[number].child.kill("it took longer for a frame than the time limit (--time-limit)")
 
@@ -340,7 +356,7 @@ class Pool:
         model.last_death = time.monotonic()
         model.deaths += 1
         most = DEATHS_PER_MODEL if model.info is None else DEATHS_PER_PROVEN_MODEL
-        if model.deaths >= most or worker.hung:
+        if model.deaths >= most or worker.stuck:
             self._fail(model, f"{model.file.name} cannot be loaded: the worker process died at that ({how}).")
 
     def _give_up(self, how: str) -> None:
@@ -363,6 +379,7 @@ class Pool:
 
     def ask_to_end(self) -> None:
         """Tell every worker to quit; `end` then waits for it."""
+        self._ending = True
         for worker in self._workers.values():
             worker.child.tell(Quit())
 

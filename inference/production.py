@@ -24,6 +24,11 @@ log = logging.getLogger(__name__)
 
 STARTS = 5
 """So many times in a row the producer may die before it is bound; then it is the machine."""
+SHORT_LIFE = 5.0
+"""A producer that dies within so many s is followed by the next one only after a pause."""
+RETRY = 1.0
+"""Seconds before a port, or a process, that is not to be had is asked for again."""
+LONGEST_PAUSE = 5.0
 _START_PATIENCE = 30.0
 
 
@@ -42,6 +47,9 @@ class Listener(Protocol):
     def producer_is_back(self) -> None:
         """There is a new one, which has no runs."""
 
+    def producer_waits(self, why: str) -> None:
+        """There is none for the moment, and it may take a while."""
+
     def production_failed(self, reason: str) -> None:
         """No producer can be started any more."""
 
@@ -58,8 +66,11 @@ class Production:
         self._binding = Binding(settings.producer_send_port, new_keys())
         self._child: Child | None = None
         self._bound = False
-        self._early_deaths = 0
+        self._no_port = ""
+        self._early_deaths = self._short_lives = 0
+        self._began = 0.0
         self._start_again_at = float("inf")
+        self._ending = False
 
     def start(self) -> Endpoint:
         """Start the first producer and wait until it is bound; PortInUse, PipelineError."""
@@ -83,6 +94,7 @@ class Production:
         settings = dataclasses.replace(self._settings, producer_send_port=self._binding.port)
         main = "inference.children:producer_main"
         self._child = Child("producer", main, settings, self._binding.keys, self._first_batch())
+        self._began = time.monotonic()
         return self._child
 
     @property
@@ -104,9 +116,12 @@ class Production:
         """Act on all news of the producer, and start it again when that is due."""
         if self._child is not None:
             self._look_at(self._child)
-        elif time.monotonic() >= self._start_again_at:
-            self._start_again_at = float("inf")
-            self._spawn()
+        elif time.monotonic() >= self._start_again_at and not self._ending:
+            self._start_again_at = time.monotonic() + RETRY
+            try:
+                self._spawn()
+            except OSError as error:
+                log.error("the producer cannot be started: %s", error)
 
     def _look_at(self, child: Child) -> None:
         dead = not child.alive()
@@ -120,33 +135,44 @@ class Production:
     def _hear(self, news: Any) -> None:
         match news:
             case Bound():
-                self._bound, self._early_deaths = True, 0
+                self._bound, self._early_deaths, self._no_port = True, 0, ""
                 self._listener.producer_is_back()
             case BindFailed(message):
-                log.error("the producer cannot have its port again: %s", message)
+                if not self._no_port:
+                    self._listener.producer_waits(f"The process that reads the videos waits: {message}.")
+                self._no_port = message
             case Dropped(messages, peers):
                 self._listener.dropped(messages, peers)
             case _:
                 self._listener.producer_said(news)
 
     def _bury(self, child: Child) -> None:
-        how = child.epitaph()
+        how, was_bound = child.epitaph(), self._bound
         child.end(0)
-        self._child = None
-        log.error("the producer died (%s)", how)
-        self._early_deaths += not self._bound
-        self._bound = False
-        self._listener.producer_died(how)
+        self._child, self._bound = None, False
+        log.error("the producer died (%s)", self._no_port or how)
+        if was_bound:
+            self._listener.producer_died(how)
+        elif not self._no_port:
+            self._early_deaths += 1
         if self._early_deaths >= STARTS:
             reason = f"The frame producer cannot be started again ({how}); start the program again."
             log.critical(reason)
             self._listener.production_failed(reason)
             return
-        self.restarts += 1
-        self._start_again_at = time.monotonic() + (0.1 * 2**self._early_deaths if self._early_deaths else 0)
+        self.restarts += was_bound
+        self._start_again_at = time.monotonic() + self._pause()
+
+    def _pause(self) -> float:
+        """Seconds until the next start: none, unless one after the other dies soon."""
+        self._short_lives = self._short_lives + 1 if time.monotonic() - self._began < SHORT_LIFE else 0
+        if self._no_port:
+            return RETRY
+        return min(LONGEST_PAUSE, 0.1 * 2 ** min(self._short_lives, 10)) if self._short_lives > 2 else 0.0
 
     def ask_to_end(self) -> None:
         """Tell the producer to quit; `end` then waits for it."""
+        self._ending = True
         self.tell(Quit())
 
     def end(self, patience: float) -> None:

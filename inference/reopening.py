@@ -37,8 +37,13 @@ class Reopening:
         self._waiting.append(suspect)
         return None
 
+    @property
+    def busy(self) -> bool:
+        """Whether runs wait, or one is on trial."""
+        return bool(self._waiting) or self._tried is not None
+
     def add(self, run: str) -> None:
-        """A run has begun while there is no producer."""
+        """A run has begun while there is no producer, or others wait for theirs."""
         self._waiting.append(run)
 
     def next(self, now: float) -> str | None:

@@ -139,6 +139,8 @@ class Run:
         """Frames that wait for the viewer, or are with it and not given back yet."""
         self.sequence = 0
         """How many frames a live source has given so far, those that were dropped too."""
+        self.first_batch = 0
+        """Answers to earlier batches of a live source are of a dead producer, and old."""
         self.error: str | None = None
         self._pipeline = pipeline
         self._events: Events = NewestEvents() if request.live else queue.SimpleQueue()

@@ -21,8 +21,8 @@ def child():
 def test_a_child_that_answers_is_left_alone(child):
     wait_until(lambda: list(child.news()), 20)
     for _ in range(3):
-        wait_until(lambda: child._asked or child.check(0.2), 5)
-        wait_until(lambda: list(child.news()) or not child._asked, 5)
+        wait_until(lambda: child._asked_at or child.check(0.2), 5)
+        wait_until(lambda: list(child.news()) or not child._asked_at, 5)
     assert child.alive()
 
 

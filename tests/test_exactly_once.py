@@ -100,12 +100,12 @@ class Traffic(RuleBasedStateMachine):
             self.hands[worker] = None
 
     def lucky(self):
-        """The workers with no suspect alone in their hands, for whom a death is a suspect's proof."""
+        """The workers but for those with a suspect alone in their hands, whose next death is its proof."""
         return [worker for worker, batch in self.hands.items() if not self.is_on_trial(batch)]
 
     def is_on_trial(self, batch):
         frames = self.frames.get(batch, [])
-        return len(frames) == 1 and self.deaths[frames[0]] >= ALONE_AFTER
+        return len(frames) == 1 and self.deaths[frames[0]] > ALONE_AFTER
 
     @rule()
     def producer_dies(self):
@@ -215,6 +215,12 @@ class Traffic(RuleBasedStateMachine):
     def only_what_kills_has_failed(self):
         failed = {frame for frame, outcome in self.delivered if outcome == "failure"}
         assert failed <= self.killers
+
+    @invariant()
+    def nobody_is_overdue_with_empty_hands(self):
+        heard = not self.answers and not self.speaking()
+        idle = {worker for worker, batch in self.hands.items() if batch is None}
+        assert not heard or not idle.intersection(self.ledger.overdue(float("inf"), LIMIT))
 
     @invariant()
     def memory_is_bounded(self):

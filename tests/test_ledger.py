@@ -45,7 +45,8 @@ def test_a_frame_that_kills_is_run_alone_and_then_given_up_and_its_neighbours_ar
     ledger.claimed(batch - 1, 50, frames=1, now=0)
     assert ledger.answered(batch - 1, "r", [4])
     ledger.claimed(batch, 51, frames=1, now=0)
-    assert ledger.died(51, now=0).given_up == (("r", 5),)
+    assert ledger.died(51, now=0).given_up == ()
+    assert kill(ledger, batch + 1, (5,), now=0).given_up == (("r", 5),)
 
 
 def test_deaths_are_forgotten_with_a_frames_result():
@@ -157,8 +158,8 @@ def kill(ledger, batch, frames, now, run="r", **how):
 
 def test_a_frame_is_not_given_up_while_workers_die_for_other_reasons():
     ledger = Ledger()
-    for batch in range(1, ALONE_AFTER + 1):
-        kill(ledger, batch, (5,), now=0)
+    for batch in range(1, ALONE_AFTER + 2):
+        assert kill(ledger, batch, (5,), now=0).given_up == ()
     ledger.died(99, now=1)  # it held nothing
     assert kill(ledger, 10, (5,), now=2).given_up == ()
     assert kill(ledger, 11, (5,), now=1 + UNREST).given_up == ()
@@ -167,8 +168,8 @@ def test_a_frame_is_not_given_up_while_workers_die_for_other_reasons():
 
 def test_frames_that_kill_at_the_same_time_do_not_excuse_each_other():
     ledger = Ledger()
-    for batch in range(1, 2 * ALONE_AFTER + 1):
-        kill(ledger, batch, (batch % 2,), now=0)
+    for batch in range(1, 2 * (ALONE_AFTER + 1) + 1):
+        assert kill(ledger, batch, (batch % 2,), now=0).given_up == ()
     assert kill(ledger, 10, (0,), now=0).given_up == (("r", 0),)
     assert kill(ledger, 11, (1,), now=0).given_up == (("r", 1),)
 
@@ -184,7 +185,39 @@ def test_a_frame_that_kills_in_the_midst_of_unrest_is_given_up_in_the_end():
 def test_a_worker_that_hangs_has_its_frames_run_alone_at_once():
     ledger = Ledger()
     assert kill(ledger, 1, (4, 5), now=0, hung=True).resend == (Resend(1, (4, 5), alone=True),)
-    assert kill(ledger, 2, (5,), now=9, hung=True).given_up == (("r", 5),)
+    assert kill(ledger, 2, (5,), now=9, hung=True).given_up == ()
+    assert kill(ledger, 3, (5,), now=18, hung=True).given_up == (("r", 5),)
+
+
+def test_a_stop_and_a_kill_are_no_proof():
+    ledger = Ledger()
+    assert kill(ledger, 1, (5,), now=0, hung=True).given_up == ()
+    assert kill(ledger, 2, (5,), now=9).given_up == ()
+
+
+def test_a_claim_that_is_heard_of_after_its_answer_keeps_nobody_busy():
+    ledger = Ledger()
+    ledger.sent(1, "r", (0,), now=0)
+    ledger.answered(1, "r", [0])
+    ledger.claimed(1, worker=7, frames=1, now=0)
+    assert ledger.overdue(now=99, limit=1) == []
+
+
+def test_time_that_nobody_was_watched_is_excused():
+    ledger = Ledger()
+    ledger.claimed(1, worker=7, frames=1, now=0)
+    ledger.excuse(50)
+    assert ledger.overdue(now=50.9, limit=1) == [] and ledger.overdue(now=51.1, limit=1) == [7]
+
+
+def test_deaths_with_frames_of_runs_that_are_over_blame_nobody():
+    ledger = Ledger()
+    for batch in range(1, 10):
+        ledger.sent(batch, "r", (0, 1), now=0)
+        ledger.claimed(batch, worker=batch, frames=2, now=0)
+        ledger.forget("r")
+        assert ledger.died(batch, now=0).resend == (Resend(batch, (0, 1), alone=False),)
+    assert not ledger._deaths
 
 
 def test_a_batch_may_take_as_long_as_all_its_frames():

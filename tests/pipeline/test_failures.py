@@ -57,7 +57,7 @@ def test_a_frame_that_always_kills_is_one_failure_and_the_run_goes_on(bench, vid
     restarts = bench.pipeline.restarts
     events = bench.watch(bench.run(video, bench.model("always.killed_in_predict", "frame=17")))
     check_every_frame_once(events, 0, 150, failed=(17,))
-    assert 4 <= bench.pipeline.restarts - restarts <= BEYOND_LUCK  # more if others died of late
+    assert 5 <= bench.pipeline.restarts - restarts <= BEYOND_LUCK  # more if others died of late
     check_others_work(bench, video)
 
 
