@@ -118,5 +118,13 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "camera_flag": lambda: [b"0", b"/dev/video2", b"/dev/../etc/passwd"],
     "film_tables": lambda: [_film("a.mp4", "mp4v"), _film("a.avi", "MJPG")],
     "request_words": lambda: [b"lab.example:5000", b"[::1]:80", b"https://lab.example", b"evil.example"],
+    "request_head": lambda: [
+        b"GET /limits?a=b HTTP/1.1\r\nHost: lab.example\r\nCookie: inference-5000=x; a=b\r\n\r\n",
+        b"POST /videos HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n",
+        b"GET http://[::1/limits HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 2000,
+    ],
+    "login_body": lambda: [b'{"token": "a-token-of-12"}', b"[" * 60_000, b'{"token":' * 6000],
     "catalog_name": lambda: [b"a.mp4", b"../secret.txt", b"a\0.h5", b"C:\\a"],
 }

@@ -19,6 +19,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import numpy as np
+from flask import Flask
+from waitress.adjustments import Adjustments
+from werkzeug.exceptions import BadRequest
 
 from inference import (
     avi,
@@ -34,10 +37,19 @@ from inference import (
     sleap_config,
 )
 from inference import wire as messages
+from inference.admission import Admission
 from inference.catalog import VIDEO_SUFFIXES, Catalog
-from inference.errors import JournalError, ModelError, NotFound, RequestError, WireError, WrongHost
+from inference.errors import (
+    InferenceError,
+    JournalError,
+    ModelError,
+    NotFound,
+    RequestError,
+    WireError,
+    WrongHost,
+)
 from inference.settings import KINDS
-from inference.web import runs, uploads
+from inference.web import intake, login, runs, uploads
 
 LONGEST = 2000
 """Characters of an error's text, whatever the input."""
@@ -210,6 +222,38 @@ def camera_flag(data: bytes) -> None:
         assert device.isdigit() or (device.startswith("/dev/") and ".." not in device)
 
 
+class _Adjustments(Adjustments):  # type: ignore[misc] # waitress has no types
+    max_request_header_size = 16 * 1024
+
+
+_ADMISSION = Admission(
+    frozenset(["lab.example"]), frozenset(["https://a.example"]), "a-token-of-12", "session"
+)
+_LOGIN = Flask("login")
+
+
+def request_head(data: bytes) -> None:
+    """A request as it comes over the socket, in pieces: how it is read, and whether it is let in."""
+    parser, left = intake._Parser(_Adjustments(), lambda asked: 1000), data[:50_000]
+    while left and not parser.completed:
+        taken = parser.received(left[:97])
+        assert 0 < taken <= 97
+        left = left[taken:]
+    if parser.completed and parser.error is None and not parser.empty:
+        with refused(InferenceError):
+            _ADMISSION.check(intake._asked(parser))
+
+
+def login_body(data: bytes) -> None:
+    """What is sent to log in."""
+    with (
+        _LOGIN.test_request_context("/login", method="POST", data=data, content_type="application/json"),
+        contextlib.suppress(BadRequest),
+        refused(RequestError),
+    ):
+        assert isinstance(login._given(), str)
+
+
 def catalog_name(data: bytes) -> None:
     """The name of a video or a model: none leads to a file but those that are listed."""
     folder = _file("secret.txt", b"").parent
@@ -225,6 +269,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     for target in (
         *(wire, journals, stream_query, frame_list, upload_name, training_config, skeleton),
         *(code_in_config, code_in_graph, hdf5, archive, progress, stream_flag, camera_flag, catalog_name),
-        *(film_tables, request_words),
+        *(film_tables, request_words, request_head, login_body),
     )
 }

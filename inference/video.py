@@ -27,6 +27,15 @@ from inference.errors import VideoError
 from inference.messages import Frame
 from inference.numbered import Numbered
 
+_FORMATS = (
+    *("mov", "matroska", "avi", "asf", "flv", "ivf", "mpeg", "mpegts", "mpegvideo", "m4v", "mjpeg", "mxf"),
+    *("nut", "ogg", "rm", "swf", "wtv", "yuv4mpegpipe", "rtsp", "mpjpeg", "live_flv", "hls", "h264", "hevc"),
+)
+"""What is opened. FFmpeg knows lists of other files, too, whatever a file is called: they would lead out."""
+_options = os.environ.get("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_flags;prefer_tcp")
+if "format_whitelist" not in _options:
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = f"{_options}|format_whitelist;{','.join(_FORMATS)}"
+
 SEEKABLE = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))
 """Containers with an index, by which a frame's surroundings are found without decoding all before it."""
 _TIMED = frozenset((".flv", ".wmv", ".asf"))

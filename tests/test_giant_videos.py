@@ -86,12 +86,12 @@ def small() -> bytes:
 
 
 def test_a_small_file_of_giant_frames_is_refused_for_the_memory_of_one(tmp_path, giant):
-    for name, content in (("giant.mp4", giant), ("giant.avi", avi([giant] * 3, 64, 64))):
-        (tmp_path / name).write_bytes(content)
-        said, peak = watched(tmp_path / name)
-        assert said.startswith(f"{name} has frames of 12000 × 12000 pixels") and "64 million" in said
-        assert len(content) < 2_000_000
-        assert peak < MOST_MB
+    content = avi([giant] * 3, 64, 64)
+    (tmp_path / "giant.avi").write_bytes(content)
+    said, peak = watched(tmp_path / "giant.avi")
+    assert said.startswith("giant.avi has frames of 12000 × 12000 pixels") and "64 million" in said
+    assert len(content) < 2_000_000
+    assert peak < MOST_MB
 
 
 @pytest.mark.parametrize("start", [0, 5])

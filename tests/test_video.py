@@ -87,3 +87,11 @@ def test_shared_videos_seek_to_the_same_frame_that_reading_on_gives(shared_data)
 
 def test_opencv_is_the_one_whose_colours_match_the_references():
     assert int(cv2.__version__.split(".")[0]) >= 5
+
+
+@pytest.mark.parametrize("name", ["list.mp4", "list.avi", "list.ts"])
+def test_a_file_that_lists_other_files_opens_none_of_them(tmp_path, name):
+    barcode.write(tmp_path / "secret.mp4", 3)
+    (tmp_path / name).write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    with pytest.raises(VideoError, match=name):
+        Video(tmp_path / name)

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from inference.admission import Admission, Asked
 from inference.errors import InferenceError, NotLoggedIn, RequestError, TooLarge
-from inference.hosts import is_loopback, shown
+from inference.hosts import is_loopback, is_wildcard, shown
 from inference.settings import Settings
 
 SMALL = 64 * 1024
@@ -58,7 +58,8 @@ class Guard:
         """ValueError if others can reach the host and nothing keeps them out."""
         if settings.token is None and not is_loopback(settings.host):
             raise ValueError("a host that others can reach needs a token")
-        names = {settings.host.lower(), *settings.allow_hosts, *_machine_names()}
+        own = set() if is_wildcard(settings.host) else {settings.host.lower()}
+        names = {*own, *settings.allow_hosts, *_machine_names()}
         self.admission = Admission(
             frozenset(names - {""}),
             frozenset(settings.cors_origins),
@@ -86,12 +87,12 @@ class Guard:
 
     def check(self, asked: Asked, length: int) -> None:
         """Raise what the admission raises, or TooLarge for a body of `length` bytes that is no video."""
+        self.admission.check(asked)
         if length > SMALL and not self._is_upload(asked):
             raise TooLarge(
                 f"More than {SMALL // 1024} KB is taken only as a video, by POST /videos, from somebody who "
                 "is logged in."
             )
-        self.admission.check(asked)
 
     def _is_upload(self, asked: Asked) -> bool:
         if (asked.method, asked.path) != ("POST", "/videos"):

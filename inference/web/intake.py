@@ -12,16 +12,20 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
+from waitress.receiver import ChunkedReceiver
 from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import BadRequest
 
 from inference.admission import Asked
-from inference.web.guard import Guard
+from inference.web.guard import SMALL, Guard
 
 _SAID = {
     400: "The request is not valid HTTP.",
     431: "The request's first line and headers are too long together.",
     501: "The body is sent in a way that is not known here: send it as it is, or in chunks.",
 }
+LONGEST_LINE = 1024
+"""Bytes of a line that says how long a chunk is."""
 _UNEXPECTED = "Something went wrong in the server; its log says what."
 
 
@@ -34,7 +38,13 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
         self._limit: int | None = None
 
     def received(self, data: bytes) -> int:
-        consumed: int = super().received(data)
+        try:
+            consumed: int = super().received(data)
+        except ValueError:
+            # an address or a number that Python itself refuses, which waitress does not look for
+            return self._refuse("The request is not valid HTTP.", data)
+        if _is_endless(self.body_rcv):
+            return self._refuse("The body's chunks are not valid HTTP.", data)
         if self.error is None and self.body_rcv is not None and self._is_too_large():
             self.completed = True
             self.headers["CONNECTION"] = "close"
@@ -43,6 +53,10 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
             # Or waitress would still ask for the body that is not wanted, and read it.
             self.expect_continue = False
         return consumed
+
+    def _refuse(self, why: str, data: bytes) -> int:
+        self.error, self.completed, self.expect_continue = BadRequest(why), True, False
+        return len(data)
 
     def _is_too_large(self) -> bool:
         if self._limit is None:
@@ -68,6 +82,14 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]
 class _Task(WSGITask):  # type: ignore[misc]
     """Has the app answer, and lets go of whom it has no room for."""
 
+    def execute(self) -> None:
+        # A part of a file would be read and sent by this thread, at the pace of who asked for it.
+        self.request.headers.pop("RANGE", None)
+        if len(self.channel.requests) > 1 or self.channel.total_outbufs_len:
+            # Who asks on without reading the answers would hold one thread after the other.
+            self.set_close_on_finish()
+        super().execute()
+
     def build_response_header(self) -> bytes:
         if self.status.startswith("503"):
             self.set_close_on_finish()
@@ -85,6 +107,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """A parser for the next request."""
         guard: Guard = self.server.guard
         return _Parser(adjustments, guard.largest_body)
+
+
+def _is_endless(body: Any) -> bool:
+    """Whether what stands between a body's chunks is longer than anybody needs it to be."""
+    if not isinstance(body, ChunkedReceiver):
+        return False
+    return len(body.control_line) > LONGEST_LINE or len(body.trailer) > SMALL
 
 
 def _asked(parser: Any) -> Asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -38,7 +39,10 @@ def add_login(app: Flask) -> None:
 
 
 def _given() -> str:
-    said = request.get_json() if request.is_json else request.form
+    try:
+        said: Any = request.get_json() if request.is_json else request.form
+    except RecursionError:
+        said = None
     token = said.get("token") if hasattr(said, "get") else None
     if not isinstance(token, str):
         raise RequestError('The login needs the token: {"token": "…"}, or a form with a field token.')

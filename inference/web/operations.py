@@ -23,7 +23,6 @@ _STREAM = (
 def _static(summary: str, *types: str, parameters: list[Part]) -> Part:
     answers = {
         200: file("The file.", *types),
-        206: file("A part of it.", *types),
         304: {"description": "The file that you have is the newest."},
         404: "There is no such file.",
     }

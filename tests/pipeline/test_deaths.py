@@ -1,17 +1,25 @@
 """Whoever dies or stops, and however often: every frame once, in order, as in an undisturbed run."""
 
+import itertools
 import os
 import random
 import signal
+import socket
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zmq
 
-from inference import pool
+from inference import pipeline, pool, production
 from inference.catalog import Catalog
-from inference.messages import Failed, Result, RunFailed, RunStatus
+from inference.child import Child
+from inference.messages import Failed, Result, RunDone, RunFailed, RunStatus, Tracked
+from inference.run import RunRequest
+from inference.settings import Source
+from inference.watching import Watch
+from tests.kit.mjpeg import MjpegServer
 from tests.kit.predictors import KINDS
 from tests.kit.waiting import wait_until
 from tests.pipeline.conftest import Bench, check_every_frame_once, frames_of, start
@@ -182,6 +190,100 @@ def test_a_video_replaced_while_there_is_no_producer_is_not_mixed_up(bench, kill
     events = bench.watch(bench.run(one.name), strike)
     assert isinstance(events[-1], RunFailed) and "replaced" in events[-1].message
     assert all(event.prediction.points[0, 0] == event.frame for event in events if isinstance(event, Result))
+
+
+def test_a_port_that_is_taken_meanwhile_is_waited_for(bench, killed_producer):
+    port = int(bench.pipeline.work.address.rpartition(":")[2])
+    run = bench.run(bench.video("some.avi", 600))
+    while not isinstance(run.next(30), Result):
+        pass
+    before = bench.pipeline.producer_restarts
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        killed_producer(bench.pipeline)
+        wait_until(lambda: takes(thief, port), 3)
+        events = []
+        wait_until(lambda: (event := run.next(1)) and (events.append(event) or "port" in str(event)), 20)
+        assert bench.pipeline.health().status == "ready"
+    with run:
+        wait_until(
+            lambda: (event := run.next(1)) and (run.delivered(event) or isinstance(event, RunDone)), 60
+        )
+    assert bench.pipeline.producer_restarts > before
+
+
+def take(run):
+    """A run's next event, given back at once."""
+    event = run.next(1)
+    if event is not None:
+        run.delivered(event)
+    return event
+
+
+def takes(thief, port):
+    try:
+        thief.bind(("127.0.0.1", port))
+        thief.listen()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("who", ["producer", "worker"])
+def test_a_process_that_the_system_does_not_give_is_asked_for_again(bench, monkeypatch, who):
+    refusals = []
+
+    def refused_twice(name, *arguments):
+        if len(refusals) < 2:
+            refusals.append(name)
+            raise OSError("no room for one more process")
+        return Child(name, *arguments)
+
+    monkeypatch.setattr(production if who == "producer" else pipeline, "Child", refused_twice)
+    run = bench.run(bench.video("some.avi", 600))
+    while not isinstance(run.next(30), Result):
+        pass
+    os.kill(
+        next(pid for name, pid in bench.pipeline.processes().items() if name.startswith(who)), signal.SIGKILL
+    )
+    run.close()
+    wait_until(lambda: len(refusals) == 2, 20)
+    wait_until(lambda: bench.pipeline.ready_workers == 2, 30)
+    check_every_frame_once(bench.watch(bench.run("few.avi")), 0, 100)
+
+
+def test_who_was_asleep_itself_blames_nobody(bench):
+    """As after Ctrl-Z, or when a virtual machine was stopped: nobody was asked meanwhile."""
+    before = bench.pipeline.restarts, bench.pipeline.producer_restarts
+    wait_until(lambda: bench.pipeline.ready_workers == 2, 30)
+    # the watcher cannot look while this holds its lock
+    with bench.pipeline._lock:
+        time.sleep(4 * LIMIT)
+    check_every_frame_once(bench.watch(bench.run(bench.video("few.avi", 100))), 0, 100)
+    assert (bench.pipeline.restarts, bench.pipeline.producer_restarts) == before
+
+
+def test_a_live_run_goes_on_in_order_with_a_new_producer(tmp_path, killed_producer):
+    with (
+        MjpegServer(rate=30.0) as server,
+        start(tmp_path, sources=(Source("stream:a", server.url),), time_limit=30.0) as pipeline_,
+    ):
+        bench = Bench(pipeline_, tmp_path)
+        bench.pipeline.start([])
+        model = bench.catalog.model(bench.model("s.slow", "seconds=0.2"))
+        request = RunRequest(bench.pipeline.settings.sources[0], model)
+        seen = []
+        with Watch(bench.pipeline, request, recordings=None) as watch:
+            while len(seen) < 25:
+                event = watch.next(30)
+                assert event is not None
+                watch.delivered(event)
+                if isinstance(event, Tracked):
+                    seen.append((event.result.frame, event.result.sequence, event.live.dropped))
+                    if len(seen) in (6, 15):
+                        killed_producer(bench.pipeline)
+    assert all(one[0] < other[0] and one[1] < other[1] for one, other in itertools.pairwise(seen))
+    assert all(one[2] <= other[2] for one, other in itertools.pairwise(seen))
 
 
 def test_strangers_on_the_ports_get_nothing_and_stop_nothing(bench, foreign_peer, raw_bytes):

@@ -93,7 +93,9 @@ def test_a_wrong_token_is_said_to_the_script_and_to_the_form(client):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'"x"', b"{}", b'{"token": 7}', b'{"token": null}', b"\xff"]
+    "body",
+    [b"", b"{", b"[]", b'"x"', b"{}", b'{"token": 7}', b'{"token": null}', b"\xff", b"[" * 60_000],
+    ids=lambda body: repr(body[:20]),
 )
 def test_a_login_that_makes_no_sense_is_a_sentence(client, body):
     response = client.post("/login", content=body, headers={"Content-Type": "application/json"})
