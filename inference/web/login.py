@@ -13,7 +13,7 @@ from inference.admission import Admission, cookie_name
 from inference.errors import NotLoggedIn, RequestError
 from inference.web.guard import asked_now, guard_of, with_query
 
-WRONG = "That is not the token. The program printed it when it started, unless it was started with one."
+WRONG = "That is not the token."
 
 
 def add_login(app: Flask) -> None:

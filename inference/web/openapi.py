@@ -11,6 +11,7 @@ from inference import __version__
 from inference.admission import cookie_name
 from inference.query import LARGEST
 from inference.web.operations import OPERATIONS
+from inference.web.parts import ALWAYS
 from inference.web.schemas import SCHEMAS
 
 ABOUT = (
@@ -31,7 +32,7 @@ def add_description(app: Flask) -> None:
     @app.get("/docs")
     def docs() -> str:
         api = document(routes_of(app), cookie_name(request.host))
-        return render_template("docs.html", version=__version__, api=api, shown=shown)
+        return render_template("docs.html", version=__version__, api=api, always=ALWAYS, shown=shown)
 
 
 def document(routes: set[tuple[str, str]], cookie: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from inference.web.schemas import EVENTS, Schema, record, rows
 
 Part = dict[str, Any]
 
-_ALWAYS = {
+ALWAYS = {
     400: "The request makes no sense: the sentence names what does not.",
     401: "The program asks for a token, and the request has none or a wrong one.",
     403: "A page of another site asked.",
@@ -24,7 +24,7 @@ _ALWAYS = {
 
 def operation(summary: str, answers: dict[int, Any], *, about: str = "", **more: Any) -> Part:
     """One operation: its answers by status, and what every route may answer besides."""
-    responses = {str(status): error(status, says) for status, says in _ALWAYS.items()}
+    responses = {str(status): error(status, says) for status, says in ALWAYS.items()}
     responses |= {
         str(status): error(status, answer) if isinstance(answer, str) else answer
         for status, answer in answers.items()
