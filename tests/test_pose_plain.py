@@ -236,16 +236,14 @@ def refusal(path) -> str:
 
 @pytest.mark.parametrize(
     ("content", "found"),
-    [(b"", "an empty file"), (b"no graph " * 9, "something else"), (b"\x08\x01", "something else")],
+    [(b"", "an empty file"), (b"no graph " * 9, "or is damaged"), (b"\x08\x01", "something else")],
 )
 def test_a_saved_model_that_is_none(tmp_path, content, found):
     (tmp_path / "fly").mkdir()
     (tmp_path / "fly" / "saved_model.pb").write_bytes(content)
     message = refusal(tmp_path / "fly")
-    assert (
-        f"fly/saved_model.pb is no SavedModel: a graph written by TensorFlow is needed, and it is {found}"
-        in (message)
-    )
+    assert message.startswith("fly/saved_model.pb is no SavedModel") and found in message
+    assert "a graph written by TensorFlow is needed" in message
 
 
 @pytest.mark.parametrize("form", ["keras2_saved_model", "keras3_saved_model"])

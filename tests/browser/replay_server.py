@@ -227,7 +227,7 @@ class ReplayServer:
     def _events(self, stream: Stream, gone: Callable[[], bool]) -> Iterator[bytes]:
         name = stream.query["video_name"]
         recording = {
-            "pair.mp4": make_recording(frames=60, animals=2),
+            "pair.mp4": make_recording(animals=2),
             "skeleton.mp4": make_recording(frames=60, nodes=24),
         }.get(name, self.recording)
         rate = {"flood.mp4": float("inf"), "slow.mp4": 4.0}.get(name, self.rate)
