@@ -29,6 +29,10 @@ _spawn = multiprocessing.get_context("spawn")
 
 TELL_PATIENCE = 5.0
 """Seconds that an order may wait for room in the pipe, which holds hundreds: whoever sends it waits too."""
+RETRY = 1.0
+"""Seconds before a process that the system does not give, or its port, is asked for again."""
+LONGEST_PAUSE = 5.0
+"""Seconds between the starts of children that die one after the other."""
 START_PATIENCE = 300.0
 """Seconds that a child may take before it says anything: its libraries may lie on a slow disk."""
 
@@ -134,6 +138,11 @@ class Child:
             self._process.kill()
             self._process.join(1)
         self.pipe.close()
+
+
+def pause_after(deaths: int) -> float:
+    """Seconds to wait before the next start, after so many deaths in a row."""
+    return min(LONGEST_PAUSE, 0.1 * 2.0 ** min(deaths, 10))
 
 
 def _has_room(connection: Connection) -> bool:

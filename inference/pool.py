@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from inference.catalog import ModelFile
-from inference.child import Child
+from inference.child import RETRY, Child, pause_after
 from inference.messages import (
     Claimed,
     Connect,
@@ -41,8 +41,6 @@ DEADLY_FOR = 60.0
 """A model that killed workers is not tried again for so long (s), however often it is asked for."""
 STARTS = 5
 """So many times in a row a worker may die before it takes work; then it is the machine."""
-RETRY = 1.0
-"""Seconds before a process that the system does not give is asked for again."""
 BAD_LUCK = 30.0
 """Workers that are killed, not ending by themselves, are started again for so long (s) in any case."""
 
@@ -344,7 +342,7 @@ class Pool:
         if self._early_deaths >= STARTS and not luck:
             self._give_up(how)
         else:
-            delay = 0.0 if self._early_deaths == 0 else min(5.0, 0.1 * 2**self._early_deaths)
+            delay = 0.0 if self._early_deaths == 0 else pause_after(self._early_deaths)
             self._restart_at.append(now + delay)
         self._check_all()
         self._invite()

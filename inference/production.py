@@ -15,7 +15,7 @@ from multiprocessing import connection
 from typing import Any, Protocol
 
 from inference.channels import Binding, new_keys
-from inference.child import Child
+from inference.child import RETRY, Child, pause_after
 from inference.errors import PipelineError, PortInUse
 from inference.messages import BindFailed, Bound, Dropped, Endpoint, Quit
 from inference.settings import Settings
@@ -26,9 +26,6 @@ STARTS = 5
 """So many times in a row the producer may die before it is bound; then it is the machine."""
 SHORT_LIFE = 5.0
 """A producer that dies within so many s is followed by the next one only after a pause."""
-RETRY = 1.0
-"""Seconds before a port, or a process, that is not to be had is asked for again."""
-LONGEST_PAUSE = 5.0
 _START_PATIENCE = 30.0
 
 
@@ -168,7 +165,7 @@ class Production:
         self._short_lives = self._short_lives + 1 if time.monotonic() - self._began < SHORT_LIFE else 0
         if self._no_port:
             return RETRY
-        return min(LONGEST_PAUSE, 0.1 * 2 ** min(self._short_lives, 10)) if self._short_lives > 2 else 0.0
+        return pause_after(self._short_lives) if self._short_lives > 2 else 0.0
 
     def ask_to_end(self) -> None:
         """Tell the producer to quit; `end` then waits for it."""

@@ -38,12 +38,13 @@ def of(family: list[psutil.Process]) -> Holdings:
         sum(process.num_threads() for process in family),
         sum(process.num_fds() for process in family),
         sum(process.memory_full_info().uss for process in family),
-        sum(_hidden(process.pid) for process in family),
+        sum(hidden(process.pid) for process in family),
         frozenset(path.name for path in SHARED.glob("*")),
     )
 
 
-def _hidden(pid: int) -> int:
+def hidden(pid: int) -> int:
+    """Bytes in files without a name that a process has open: what a server may hide a stream or a body in."""
     sizes = 0
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         try:

@@ -8,13 +8,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import httpx
 import pytest
 
 from inference.web.guard import SMALL
-from tests.kit import raw
+from tests.kit import holdings, raw
 from tests.kit.waiting import wait_until
 from tests.server.guarded import TOKEN, guarded
 from tests.server.test_stream import open_stream
@@ -55,16 +54,6 @@ def leave(connections):
         connections.pop().close()
 
 
-def temporary_bytes():
-    """Bytes in files without a name that this process, which the server runs in, has open."""
-    total = 0
-    for opened in Path("/proc/self/fd").glob("*"):
-        with suppress(OSError):  # closed by now
-            status = opened.stat()
-            total += status.st_size if status.st_nlink == 0 else 0
-    return total
-
-
 @pytest.mark.parametrize(
     ("request_line", "headers", "status"),
     [
@@ -79,7 +68,7 @@ def temporary_bytes():
 )
 @pytest.mark.parametrize("form", ["length", "length, expected", "chunks"])
 def test_a_body_that_may_not_come_is_refused_before_it_is_read(door, request_line, headers, status, form):
-    before = temporary_bytes()
+    before = holdings.hidden(os.getpid())
     with raw.connect(door.address) as connection:
         lines = [f"{request_line} HTTP/1.1", "Host: localhost", *headers]
         lines += ["Transfer-Encoding: chunked"] if form == "chunks" else [f"Content-Length: {1 << 30}"]
@@ -93,7 +82,7 @@ def test_a_body_that_may_not_come_is_refused_before_it_is_read(door, request_lin
         assert status != 413 or "KB" in answer.error or "MB" in answer.error
         assert answer.headers["connection"] == "close"
         assert connection.recv(1) == b""
-    assert temporary_bytes() == before
+    assert holdings.hidden(os.getpid()) == before
 
 
 def test_a_video_from_somebody_who_may_come_in_is_taken(door):
