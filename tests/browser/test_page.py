@@ -428,7 +428,7 @@ def test_stepping_past_the_newest_frame_reads_one_more(page, server):
 
 
 def test_after_the_end_frames_can_be_stepped_through_and_start_begins_anew(page, server):
-    play(page, "pair.mp4")
+    play(page, "skeleton.mp4")
     wait(page, "viewer.state === 'done' && viewer.frameIdx === 59")
     button(page, "One frame back").click()
     wait(page, "viewer.frameIdx === 58 && viewer.state === 'paused'")
