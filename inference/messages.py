@@ -123,6 +123,82 @@ class PosePrediction:
     layer: Layer | None = None
 
 
+@dataclass(frozen=True)
+class TextInfo:
+    """What a viewer has to know of a character model before its first text.
+
+    `vocabulary` has each id's character, in order: id 0 is "", which stands for every character that the
+    model does not know. `notes` are sentences that whoever reads its text has to know. `engine` is what
+    runs it, in words.
+    """
+
+    vocabulary: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    engine: str = ""
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """How characters are drawn from a model's probabilities.
+
+    They are raised to the power 1 / `temperature`, cut to the `top_n` largest, and drawn by the generator
+    that `random_state` starts, one draw a character. `exact`: the same text whoever else writes at the
+    time, which means that it shares no matrix product with others.
+    """
+
+    top_n: int = 10
+    temperature: float = 1.0
+    random_state: int = 0
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class TextState:
+    """Where a text stands: what its next character follows from.
+
+    `memory` (n,) float32: the states of all the model's layers, one after the other. `last` is the id that
+    was drawn last and is to be fed next; `index` how many characters were drawn.
+    """
+
+    memory: npt.NDArray[np.float32]
+    last: int
+    index: int
+
+
+@dataclass(frozen=True)
+class TextPiece:
+    """A few characters, n of them, and how sure the model was of each, before any temperature or cut.
+
+    `ids` (n,) int64; `probs` (n,) float64 their probabilities; `entropies` (n,) float64, in bits, of all
+    characters' probabilities there. `likeliest` (n, k) int64 are the ids that were the k likeliest, k 5 or,
+    with a smaller vocabulary, less; `likelihoods` (n, k) float64 their probabilities. `state` is where the
+    text goes on.
+    """
+
+    ids: npt.NDArray[np.int64]
+    probs: npt.NDArray[np.float64]
+    entropies: npt.NDArray[np.float64]
+    likeliest: npt.NDArray[np.int64]
+    likelihoods: npt.NDArray[np.float64]
+    state: TextState
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a text's next piece is made from: the `seed`, or, behind the first piece, the `state` it was
+    left in.
+
+    `index` is the piece's number in its run, `count` how many characters it is to have.
+    """
+
+    run: str
+    index: int
+    seed: str
+    state: TextState | None
+    count: int
+    options: TextOptions
+
+
 # Pipeline to producer -----------------------------------------------------------------------------
 
 
