@@ -350,7 +350,9 @@ def test_the_lock_files_hold_what_is_asked_for() -> None:
         assert locked.items() <= with_dev.items(), "run.txt and dev.txt pin different versions"
 
 
-@pytest.mark.parametrize("path", ["run.in", "run.txt", "dev.in", "dev.txt", "audit.in", "audit.txt", "npm.in", "npm.txt"])
+@pytest.mark.parametrize(
+    "path", ["run.in", "run.txt", "dev.in", "dev.txt", "audit.in", "audit.txt", "npm.in", "npm.txt"]
+)
 def test_each_python_gets_one_version_of_each(path: str) -> None:
     text = read(f"requirements/{path}")
     for python, platform in itertools.product(PYTHONS, PLATFORMS):

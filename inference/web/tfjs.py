@@ -14,5 +14,7 @@ def add_tfjs(app: Flask) -> None:
     @app.get("/tfjs/tf.min.js")
     def tfjs_script() -> Response:
         if not SERVED.is_file():
-            raise NotFound("TF.js is not here: make tfjs (or python -m tfjs) fetches it, then reload the page.")
+            raise NotFound(
+                "TF.js is not here: make tfjs (or python -m tfjs) fetches it, then reload the page."
+            )
         return send_file(SERVED, mimetype="text/javascript")
