@@ -1,0 +1,135 @@
+/*
+ * The worker in which models run, so that the page stays free. It is asked `{number, what, ...}` and answers
+ * `{number, type, data}`, any number of times; the last answer is a `done` or a `failure`. What each question
+ * means stands in ../local.js.
+ */
+
+import { loadModel, loadTf, Refused, Stepper } from './network.js'
+import { tune } from './training.js'
+import { Vocabulary } from './vocabulary.js'
+import { checked, pieces } from './writing.js'
+
+const MOST_MODELS = 2 // kept: as many as are compared
+const MESSAGES = { write, tune: train, saved, forget }
+
+const models = new Map() // promises of trained models by their addresses, the last used last
+const stopped = new Set()
+let loading = null // a promise of TF.js
+
+onmessage = async ({ data: { number, what, ...asked } }) => {
+  if (what === 'stop') return stopped.add(number)
+  const tell = (type, data) => postMessage({ number, type, data })
+  try {
+    await MESSAGES[what](asked, tell, () => stopped.has(number))
+  } catch (error) {
+    const meant = error instanceof Refused
+    if (!meant) console.error(error)
+    tell('failure', { index: null, message: meant ? error.message : `TF.js cannot run this model: ${error.message}` })
+  } finally {
+    stopped.delete(number)
+  }
+}
+
+/** The processor: as exact in every browser, and for a single character no slower than a GPU. */
+const onProcessor = () => (loading ??= loadTf(['cpu']))
+/** A GPU where there is one that computes in 32 bits. */
+const onFastest = () => (loading ??= loadTf(['webgl', 'cpu']))
+
+async function write({ address, model: name, settings: given }, tell, isStopped) {
+  const settings = checked(given)
+  tell('status', { state: 'loading', message: `Loading ${name} into this browser …` })
+  const tf = await onProcessor()
+  const trained = await kept(tf, address)
+  const { vocabulary: characters, notes } = trained.getUserDefinedMetadata()
+  const vocabulary = new Vocabulary(characters)
+  const stepper = await Stepper.of(tf, trained)
+  tell('status', { state: '', message: '' })
+  try {
+    tell('start', {
+      model_name: name,
+      seed: settings.seed,
+      length: settings.length,
+      top_n: settings.topN,
+      temperature: settings.temperature,
+      random_state: settings.randomState,
+      vocabulary: vocabulary.size,
+      unknown: vocabulary.unknown(settings.seed),
+      notes,
+      engine: `TF.js ${tf.version.tfjs} in this browser`,
+    })
+    for (const piece of pieces(stepper, vocabulary, settings)) {
+      tell('message', piece)
+      await breath()
+      if (isStopped()) return
+    }
+    tell('done', { characters: settings.length })
+  } finally {
+    stepper.dispose()
+  }
+}
+
+async function train({ address, text, epochs, name }, tell, isStopped) {
+  const tf = await onFastest()
+  const model = await loadModel(tf, address)
+  const metadata = model.getUserDefinedMetadata()
+  const vocabulary = new Vocabulary(metadata.vocabulary)
+  const ids = vocabulary.encode(text)
+  tell('start', { backend: tf.getBackend(), unknown: vocabulary.unknown(text) })
+  const save = async () => {
+    model.setUserDefinedMetadata({ ...metadata, text: null, counts: countsOf(ids, vocabulary.size) })
+    await model.save(`indexeddb://${name}`)
+    tell('saved', { name })
+  }
+  let isNew = false // whether something was learned that is not saved yet
+  for await (const { type, data } of tune(tf, model, ids, epochs)) {
+    tell(type, data)
+    isNew ||= type === 'batch'
+    if (type === 'epoch' && data.epoch > 0) {
+      await save()
+      isNew = false
+    }
+    await breath()
+    if (isStopped()) break
+  }
+  if (isNew) await save()
+  tell('done', {})
+}
+
+async function saved(_, tell) {
+  const { io } = await onProcessor()
+  const found = Object.entries(await io.listModels()).filter(([address]) => address.startsWith('indexeddb://'))
+  const models = found.map(([address, { dateSaved, weightDataBytes }]) => (
+    { name: address.slice('indexeddb://'.length), date: dateSaved, bytes: weightDataBytes }))
+  tell('done', models.sort((one, other) => one.name.localeCompare(other.name)))
+}
+
+async function forget({ name }, tell) {
+  const { io } = await onProcessor()
+  await io.removeModel(`indexeddb://${name}`)
+  tell('done', {})
+}
+
+/** A trained model, loaded once. One that was saved here is read anew each time: it may have been trained on. */
+async function kept(tf, address) {
+  const known = models.get(address)
+  models.delete(address)
+  const model = (!address.startsWith('indexeddb://') && known) || loadModel(tf, address)
+  if (known && model !== known) known.then((old) => old.dispose())
+  models.set(address, model)
+  model.catch(() => models.delete(address))
+  for (const [oldest, old] of [...models].slice(0, -MOST_MODELS)) {
+    models.delete(oldest)
+    old.then((unused) => unused.dispose())
+  }
+  return model
+}
+
+/** How often each id stands in a text. */
+function countsOf(ids, size) {
+  const counts = new Array(size).fill(0)
+  for (const id of ids) counts[id] += 1
+  return counts
+}
+
+/** A moment in which the worker hears what it is told. */
+const breath = () => new Promise((resolve) => setTimeout(resolve))
