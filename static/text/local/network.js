@@ -97,5 +97,5 @@ function stepwise(config) {
     // the weights are copied: an orthogonal beginning would take seconds
     if (key.endsWith('Initializer') && config[key]) changed[key] = { className: 'Zeros', config: {} }
   }
-  return changed
+  return JSON.parse(JSON.stringify(changed)) // without what is undefined, which TF.js itself cannot read again
 }

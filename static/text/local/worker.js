@@ -31,9 +31,15 @@ onmessage = async ({ data: { number, what, ...asked } }) => {
 }
 
 /** The processor: as exact in every browser, and for a single character no slower than a GPU. */
-const onProcessor = () => (loading ??= loadTf(['cpu']))
+const onProcessor = () => loaded(['cpu'])
 /** A GPU where there is one that computes in 32 bits. */
-const onFastest = () => (loading ??= loadTf(['webgl', 'cpu']))
+const onFastest = () => loaded(['webgl', 'cpu'])
+
+function loaded(backends) {
+  loading ??= loadTf(backends)
+  loading.catch(() => (loading = null))
+  return loading
+}
 
 async function write({ address, model: name, settings: given }, tell, isStopped) {
   const settings = checked(given)
