@@ -7,6 +7,7 @@
  */
 
 const HERE = 'browser:'
+const DATABASE = 'tensorflowjs' // where TF.js keeps models
 const NO_WORKER = 'What runs a model in this browser could not be fetched. Reload the page, or run it on the server.'
 
 /** @returns {string} what a model that is saved here under a name is called where models are listed */
@@ -59,7 +60,8 @@ export function start(settings, onEvent) {
 
 /**
  * Fine-tunes a model on a text, and saves it after each epoch, and when it is stopped.
- * @param {{model: string, text: string, epochs: number, name: string}} asked `name` is what to save it as
+ * @param {{model: string, text: string, about: string, epochs: number, name: string}} asked `about` says in words
+ *   which text that is, `name` what to save the model as
  * @param {(event: {type: string, data: any}) => void} onEvent told of
  *   start    {backend: 'webgl' or 'cpu', unknown: [characters of the text that the model does not know]}
  *   batch    {epoch, batch, batches, loss}
@@ -68,17 +70,28 @@ export function start(settings, onEvent) {
  *   failure  {index: null, message}, or done: the end
  * @returns {() => void} stops it: it is saved as far as it has learned, and `done` comes
  */
-export function tune({ model, text, epochs, name }, onEvent) {
+export function tune({ model, ...asked }, onEvent) {
   // a worker of its own: it has another backend, and writing goes on meanwhile
   const worked = new Worked()
-  return worked.ask('tune', { address: addressOf(model), text, epochs, name }, (event) => {
+  return worked.ask('tune', { address: addressOf(model), ...asked }, (event) => {
     if (event.type === 'done' || event.type === 'failure') worked.end()
     onEvent(event)
   }, true)
 }
 
 /** @returns {Promise<{name: string, date: Date, bytes: number}[]>} the models that are saved here */
-export const saved = () => answer('saved', {})
+export async function saved() {
+  const databases = await indexedDB.databases?.().catch(() => null)
+  // most browsers say so without TF.js, which takes a moment
+  if (databases && !databases.some(({ name }) => name === DATABASE)) return []
+  return answer('saved', {})
+}
+
+/**
+ * @param {string} name of a model that is saved here
+ * @returns {Promise<{vocabulary: string[], counts: number[] | null, text: string | null}>} what it learned from last
+ */
+export const described = (name) => answer('described', { address: addressOf(called(name)) })
 
 /** @param {string} name of a model that is saved here, to be deleted */
 export const forget = (name) => answer('forget', { name })
@@ -89,7 +102,8 @@ function answer(what, asked) {
   })
 }
 
-const shown = (model) => (isSavedHere(model) ? model.slice(HERE.length) : model)
+/** @returns {string} a model's name without what says where it is */
+export const shown = (model) => (isSavedHere(model) ? model.slice(HERE.length) : model)
 
 function addressOf(model) {
   if (isSavedHere(model)) return `indexeddb://${shown(model)}`

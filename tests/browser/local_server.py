@@ -1,25 +1,23 @@
-"""A server of what text in the browser needs: the real scripts, TF.js and exported models. No inference.
+"""A server of what text in the browser needs: the real page, TF.js and exported models. No inference.
 
 Every request is written down, so that a test can say that there were none.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from importlib import resources
 from pathlib import Path
 
-from flask import Flask, Response, render_template_string, request, send_file, send_from_directory
+from flask import Flask, Response, jsonify, render_template, request, send_file, send_from_directory
 from werkzeug.serving import make_server
 
 from inference.web.guard import SECURITY
 from inference.web.tfjs import add_tfjs
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = """{% extends "base.html" %}
-{% block head %}<script src="plotly.min.js" defer></script>{% endblock %}
-{% block body %}<main></main>{% endblock %}"""
 
 
 class LocalServer:
@@ -57,7 +55,19 @@ class LocalServer:
 
         @app.get("/")
         def page() -> str:
-            return render_template_string(PAGE)
+            return render_template("text.html", version="0.0.0", plotly_version="0", models_folder="models")
+
+        @app.get("/get_available_models")
+        def models() -> Response:
+            return jsonify(sorted(path.name for path in self._models.iterdir()))
+
+        @app.get("/text_models/<name>")
+        def described(name: str) -> Response:
+            return jsonify(json.loads((self._models / name / "tfjs" / "vocabulary.json").read_text()))
+
+        @app.get("/healthz")
+        def healthz() -> Response:
+            return jsonify(status="ready", reason="", workers=1)
 
         @app.get("/plotly.min.js")
         def plotly() -> Response:

@@ -10,7 +10,7 @@ import { Vocabulary } from './vocabulary.js'
 import { checked, pieces } from './writing.js'
 
 const MOST_MODELS = 2 // kept: as many as are compared
-const MESSAGES = { write, tune: train, saved, forget }
+const MESSAGES = { write, tune: train, saved, described, forget }
 
 const models = new Map() // promises of trained models by their addresses, the last used last
 const stopped = new Set()
@@ -74,7 +74,7 @@ async function write({ address, model: name, settings: given }, tell, isStopped)
   }
 }
 
-async function train({ address, text, epochs, name }, tell, isStopped) {
+async function train({ address, text, about, epochs, name }, tell, isStopped) {
   const tf = await onFastest()
   const model = await loadModel(tf, address)
   const metadata = model.getUserDefinedMetadata()
@@ -82,7 +82,7 @@ async function train({ address, text, epochs, name }, tell, isStopped) {
   const ids = vocabulary.encode(text)
   tell('start', { backend: tf.getBackend(), unknown: vocabulary.unknown(text) })
   const save = async () => {
-    model.setUserDefinedMetadata({ ...metadata, text: null, counts: countsOf(ids, vocabulary.size) })
+    model.setUserDefinedMetadata({ ...metadata, text: about, counts: countsOf(ids, vocabulary.size) })
     await model.save(`indexeddb://${name}`)
     tell('saved', { name })
   }
@@ -107,6 +107,13 @@ async function saved(_, tell) {
   const models = found.map(([address, { dateSaved, weightDataBytes }]) => (
     { name: address.slice('indexeddb://'.length), date: dateSaved, bytes: weightDataBytes }))
   tell('done', models.sort((one, other) => one.name.localeCompare(other.name)))
+}
+
+async function described({ address }, tell) {
+  const model = await loadModel(await onProcessor(), address)
+  const { vocabulary, counts, text } = model.getUserDefinedMetadata()
+  model.dispose()
+  tell('done', { vocabulary, counts, text })
 }
 
 async function forget({ name }, tell) {
