@@ -123,7 +123,7 @@ export class LocalPanel {
 
   #item({ name, date, bytes }) {
     const item = document.createElement('li')
-    const facts = `${date.toLocaleString()}, ${(bytes / 1e6).toFixed(1)} MB`
+    const facts = `${date.toLocaleString()}, ${(bytes / 1e6).toPrecision(2)} MB`
     item.append(element('b', name), element('span', facts, 'hint'), element('span', '', 'run-actions'))
     item.lastChild.append(
       this.#action('Use', name, () => this.#on.use(called(name))),
