@@ -9,7 +9,6 @@ nothing else.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +22,6 @@ from inference.text import files, vocabulary
 from inference.text.chain import RECURRENT, function
 from inference.text.files import CharModel, TrainedLayer
 from inference.text.weights import Weights
-
-log = logging.getLogger(__name__)
 
 SHARD = 4 << 20
 """Bytes of a file of weights, at most: browsers keep larger ones in no cache."""
@@ -61,7 +58,6 @@ def export(model: Path, folder: Path) -> None:
         content = json.dumps(_model_json(read, layers, manifest))
         (folder / "model.json").write_text(content, encoding="utf-8")
     except OSError as error:
-        log.warning("%s cannot be written", folder, exc_info=True)
         raise InferenceError(f"{folder.name} cannot be written: {error.strerror}.") from error
 
 
@@ -100,7 +96,7 @@ def _layer(layer: TrainedLayer, model: CharModel) -> _Layer:
     return _Layer(layer.kind, config, weights)
 
 
-_KEPT = ("input_dim", "output_dim", "units", "use_bias", "epsilon", "center", "scale")
+_KEPT = ("input_dim", "output_dim", "mask_zero", "units", "use_bias", "epsilon", "center", "scale")
 """What is the same in every Keras, and in TF.js."""
 _FUNCTIONS = {
     "activation": (*RECURRENT, "Dense", "Activation"),

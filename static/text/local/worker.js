@@ -12,9 +12,12 @@ import { checked, pieces } from './writing.js'
 const MOST_MODELS = 2 // kept: as many as are compared
 const MESSAGES = { write, tune: train, saved, described, forget }
 
-const models = new Map() // promises of trained models by their addresses, the last used last
+const SAVED = 'indexeddb://'
+
+const models = new Map() // trained ones of the server by their addresses, the last used last
 const stopped = new Set()
 let loading = null // a promise of TF.js
+let opening = Promise.resolve() // of the model that was asked for last
 
 onmessage = async ({ data: { number, what, ...asked } }) => {
   if (what === 'stop') return stopped.add(number)
@@ -45,10 +48,8 @@ async function write({ address, model: name, settings: given }, tell, isStopped)
   const settings = checked(given)
   tell('status', { state: 'loading', message: `Loading ${name} into this browser …` })
   const tf = await onProcessor()
-  const trained = await kept(tf, address)
-  const { vocabulary: characters, notes } = trained.getUserDefinedMetadata()
-  const vocabulary = new Vocabulary(characters)
-  const stepper = await Stepper.of(tf, trained)
+  const { stepper, metadata } = await opened(tf, address)
+  const vocabulary = new Vocabulary(metadata.vocabulary)
   tell('status', { state: '', message: '' })
   try {
     tell('start', {
@@ -60,7 +61,7 @@ async function write({ address, model: name, settings: given }, tell, isStopped)
       random_state: settings.randomState,
       vocabulary: vocabulary.size,
       unknown: vocabulary.unknown(settings.seed),
-      notes,
+      notes: metadata.notes,
       engine: `TF.js ${tf.version.tfjs} in this browser`,
     })
     for (const piece of pieces(stepper, vocabulary, settings)) {
@@ -83,7 +84,9 @@ async function train({ address, text, about, epochs, name }, tell, isStopped) {
   tell('start', { backend: tf.getBackend(), unknown: vocabulary.unknown(text) })
   const save = async () => {
     model.setUserDefinedMetadata({ ...metadata, text: about, counts: countsOf(ids, vocabulary.size) })
-    await model.save(`indexeddb://${name}`)
+    await model.save(SAVED + name).catch((error) => {
+      throw new Refused(`The model cannot be kept in this browser: ${error?.message ?? error}.`)
+    })
     tell('saved', { name })
   }
   let isNew = false // whether something was learned that is not saved yet
@@ -103,10 +106,10 @@ async function train({ address, text, about, epochs, name }, tell, isStopped) {
 
 async function saved(_, tell) {
   const { io } = await onProcessor()
-  const found = Object.entries(await io.listModels()).filter(([address]) => address.startsWith('indexeddb://'))
-  const models = found.map(([address, { dateSaved, weightDataBytes }]) => (
-    { name: address.slice('indexeddb://'.length), date: dateSaved, bytes: weightDataBytes }))
-  tell('done', models.sort((one, other) => one.name.localeCompare(other.name)))
+  const found = Object.entries(await io.listModels()).filter(([address]) => address.startsWith(SAVED))
+  const kept = found.map(([address, { dateSaved, weightDataBytes }]) => (
+    { name: address.slice(SAVED.length), date: dateSaved, bytes: weightDataBytes }))
+  tell('done', kept.sort((one, other) => one.name.localeCompare(other.name)))
 }
 
 async function described({ address }, tell) {
@@ -118,21 +121,36 @@ async function described({ address }, tell) {
 
 async function forget({ name }, tell) {
   const { io } = await onProcessor()
-  await io.removeModel(`indexeddb://${name}`)
+  await io.removeModel(SAVED + name)
   tell('done', {})
 }
 
-/** A trained model, loaded once. One that was saved here is read anew each time: it may have been trained on. */
+/**
+ * A model to write with, and what its file says of it; one after the other, so that none is put away while it is
+ * being copied.
+ */
+function opened(tf, address) {
+  const next = () => open(tf, address)
+  return (opening = opening.then(next, next))
+}
+
+async function open(tf, address) {
+  const isSaved = address.startsWith(SAVED)
+  // one that was saved here may have learned more since it was last read
+  const trained = isSaved ? await loadModel(tf, address) : await kept(tf, address)
+  const stepper = await Stepper.of(tf, trained)
+  const metadata = trained.getUserDefinedMetadata()
+  if (isSaved) trained.dispose()
+  return { stepper, metadata }
+}
+
 async function kept(tf, address) {
-  const known = models.get(address)
+  const model = models.get(address) ?? (await loadModel(tf, address))
   models.delete(address)
-  const model = (!address.startsWith('indexeddb://') && known) || loadModel(tf, address)
-  if (known && model !== known) known.then((old) => old.dispose())
   models.set(address, model)
-  model.catch(() => models.delete(address))
-  for (const [oldest, old] of [...models].slice(0, -MOST_MODELS)) {
+  for (const [oldest, unused] of [...models].slice(0, -MOST_MODELS)) {
     models.delete(oldest)
-    old.then((unused) => unused.dispose())
+    unused.dispose()
   }
   return model
 }
