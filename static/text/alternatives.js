@@ -29,19 +29,18 @@ export class Alternatives {
     const rows = others.map(([other, prob]) => row(other, prob, other === character))
     const foot = part('p', 'foot', `character ${index + 1}, entropy ${written.entropy(index).toFixed(2)} bits`)
     this.#card.replaceChildren(head, part('ol', '', ...rows), foot)
-    this.#card.hidden = false
     this.#place(box)
   }
 
   hide() {
-    this.#card.hidden = true
+    this.#card.replaceChildren() // empty, not hidden: what comes into it is read out
   }
 
   #place(box) {
     const { offsetWidth: width, offsetHeight: height } = this.#card
     const left = Math.min(Math.max(APART, box.left + box.width / 2 - width / 2), innerWidth - width - APART)
-    const isRoomAbove = box.top - height - APART > 0
-    const top = isRoomAbove ? box.top - height - APART : Math.min(box.bottom + APART, innerHeight - height - APART)
+    const below = box.bottom + APART
+    const top = below + height < innerHeight ? below : Math.max(APART, box.top - height - APART)
     this.#card.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`
   }
 }

@@ -18,9 +18,10 @@ import { describe, listTextModels, modelTitle, runsHere, runsThere } from './mod
 import { Reference } from './reference.js'
 import { showScale } from './scale.js'
 import { applyAddress, readSettings, settingsQuery, wrong } from './settings.js'
+import { InTurn } from './sharing.js'
 import { inBrowser, inServer } from './source.js'
 
-const SLOW_TICK = 250 // ms between two updates of the charts and the figures
+const SLOW_TICK = 150 // ms between two updates of the charts and the figures
 
 const el = Object.fromEntries([...document.querySelectorAll('[id]')].map((node) => [node.id, node]))
 const place = new URLSearchParams(location.search)
@@ -29,7 +30,10 @@ const workers = watchHealth(el.health)
 const card = new Alternatives(el.card)
 const entropy = new EntropyChart(el.entropy, (column, index) => columns[column].look(index))
 const frequencies = new FrequencyChart(el.frequencies)
-let drawn = '' // what the charts were drawn of
+const charts = new InTurn(
+  () => (el.window.textContent = entropy.draw(texts())),
+  () => frequencies.draw(texts(), reference.counts),
+)
 
 const columns = [el.first, el.second].map((root, which) => new Column(root, card, {
   state: () => showStates(),
@@ -55,6 +59,7 @@ new LocalPanel(el, {
   use: (name) => model.choose(name),
   changed: refresh,
 })
+let begun = 0 // how many texts were
 let known = null // the models that `choose` was told of
 
 /* ---- what the user does ---- */
@@ -70,7 +75,7 @@ el.compare.addEventListener('change', () => {
 })
 addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) start()
-  else if (event.key === 'Escape' && el.card.hidden) stop()
+  else if (event.key === 'Escape') stop()
 })
 for (const control of document.querySelectorAll('.prompt input, .prompt textarea, .sampling input')) {
   control.addEventListener('change', () => writeAddress())
@@ -99,6 +104,7 @@ function start() {
   }
   showError('')
   writeAddress()
+  begun++
   const source = el['run-browser'].checked ? inBrowser : inServer
   asked.forEach((settings, which) => columns[which].start(settings, source))
   el.columns.scrollIntoView({ block: 'nearest' })
@@ -135,17 +141,20 @@ function allowHere(can, canThere) {
 
 async function refresh() {
   await Promise.all([model.refresh(), other.refresh()])
+  for (const column of columns) column.invite(model.value !== '')
   choose()
 }
 
 /* ---- what is shown ---- */
 
 const shown = () => (el.compare.checked ? columns : columns.slice(0, 1))
+const texts = () => shown().map(({ written }) => written).filter(Boolean)
 
 function showColumns() {
   const two = el.compare.checked
   el.second.hidden = el.other.hidden = el['other-model'].hidden = !two
   document.body.classList.toggle('two', two)
+  el['first-key'].textContent = two ? 'A' : 'text'
   for (const letter of document.querySelectorAll('.letter')) letter.hidden = !two
   tick()
 }
@@ -164,12 +173,7 @@ function tick() {
   el.silence.hidden = !isUnanswered() || columns.some(({ state }) => state === 'writing')
   const counts = reference.counts
   for (const column of shown()) column.tick(counts)
-  const texts = shown().map(({ written }) => written).filter(Boolean)
-  const state = [el.frequencies.clientWidth, texts.map(({ length }) => length), texts.length, counts?.size, el['reference-text'].textContent].join()
-  if (state === drawn) return
-  drawn = state
-  el.window.textContent = entropy.draw(texts)
-  frequencies.draw(texts, counts)
+  charts.draw([frequencies.room, begun, texts().map(({ length }) => length), reference.version].join())
 }
 
 function showError(text) {

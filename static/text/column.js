@@ -51,6 +51,11 @@ export class Column {
     this.#parts.random_state.addEventListener('click', () => on.keep(this.info.random_state))
   }
 
+  /** Says what is to be done first. */
+  invite(hasModel) {
+    this.#tell('lead', hasModel ? 'Type a seed, then press Start.' : 'There is no character model yet.')
+  }
+
   get isActive() {
     return this.state === 'starting' || this.state === 'writing'
   }
@@ -138,7 +143,8 @@ export class Column {
     this.#sheet.markUnknown(info.unknown)
     const unknown = info.unknown.map((each) => `“${onOneLine(each)}”`).join(', ')
     this.#remark([...(unknown ? [`The model does not know ${unknown}: it is fed as an unknown character.`] : []), ...info.notes])
-    this.#tell('facts', [info.model_name, info.engine].filter(Boolean).join('  ·  '))
+    const facts = [`top ${info.top_n}`, `temperature ${info.temperature}`, info.model_name, info.engine]
+    this.#tell('facts', facts.filter(Boolean).join('  ·  '))
   }
 
   #add(piece) {
@@ -172,6 +178,7 @@ export class Column {
     shown.dataset.state = state
     text.setAttribute('aria-busy', String(this.isActive))
     waiting.hidden = state !== 'starting'
+    this.root.classList.toggle('waits', state === 'starting')
     welcome.hidden = state !== 'idle'
     for (const button of [copy, save, saveAll]) button.disabled = !this.written?.length
     if (state === 'idle') this.#tell('facts', '')

@@ -7,22 +7,26 @@ import { sign, spoken, total } from './characters.js'
 import { COLORS, plain, Plot, REFERENCE_COLOR } from './plot.js'
 
 const ROOM = 17 // px for each character
+const FEWEST = 8
 
 /** The chart of the character frequencies. */
 export class FrequencyChart {
-  #element
   #plot
 
   /** @param {HTMLElement} element */
   constructor(element) {
-    this.#element = element
     this.#plot = new Plot(element, {
       xaxis: { type: 'category', fixedrange: true, tickangle: 0, tickfont: { size: 11 }, title: { text: 'Character, the most frequent first', standoff: 6 } },
-      yaxis: { title: { text: 'Share of the text (%)', standoff: 6 }, rangemode: 'tozero', nticks: 5 },
+      yaxis: { title: { text: 'Share (%)', standoff: 6 }, rangemode: 'tozero', nticks: 5 },
       hovermode: 'x unified',
       bargap: 0.25,
       bargroupgap: 0,
     })
+  }
+
+  /** How many characters there is room for. */
+  get room() {
+    return Math.max(FEWEST, Math.floor(this.#plot.width / ROOM))
   }
 
   /**
@@ -31,8 +35,7 @@ export class FrequencyChart {
    */
   draw(columns, reference) {
     const ranked = reference ?? columns[0]?.counts ?? new Map()
-    const room = Math.max(8, Math.floor(this.#element.clientWidth / ROOM))
-    const codes = [...ranked].sort(([, a], [, b]) => b - a).slice(0, room).map(([code]) => code)
+    const codes = [...ranked].sort(([, a], [, b]) => b - a).slice(0, this.room).map(([code]) => code)
     const bars = columns.map((written, column) => [written.counts, COLORS[column], columns.length > 1 ? 'AB'[column] : 'Text'])
     if (reference) bars.unshift([reference, REFERENCE_COLOR, 'Reference'])
     this.#plot.draw(bars.map(([counts, color, name]) => trace(codes, counts, color, name)), {

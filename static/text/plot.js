@@ -21,6 +21,8 @@ export class Plot {
 
   /** The user looks at a part of the horizontal axis: [from, to], or null. */
   range = null
+  /** px, kept, since asking the element for it makes the browser lay the page out. */
+  width = 0
 
   /**
    * @param {HTMLElement} element
@@ -46,7 +48,11 @@ export class Plot {
       yaxis: { ...AXIS, fixedrange: true, ...layout.yaxis },
     }
     this.on = { click, zoomed }
-    new ResizeObserver(() => this.#drawn && element.clientWidth && Plotly.Plots.resize(element)).observe(element)
+    this.width = element.clientWidth
+    new ResizeObserver(() => {
+      this.width = element.clientWidth
+      if (this.#drawn && this.width) Plotly.Plots.resize(element)
+    }).observe(element)
   }
 
   /**

@@ -53,7 +53,10 @@ export function bindReading({ element, sheet, card, written }) {
   })
   element.addEventListener('keydown', (event) => {
     const last = sheet.shown - 1
-    if (event.key === 'Escape') return look(null)
+    if (event.key === 'Escape' && sheet.here !== null) {
+      event.stopPropagation() // it ends the looking, not the text
+      return look(null)
+    }
     if (last < 0 || event.ctrlKey || event.altKey || event.metaKey) return
     const step = KEYS[event.key] * (event.shiftKey ? FAR : 1)
     if (event.key === 'Home') look(0)

@@ -16,6 +16,9 @@ export class Reference {
   #file = null // of the file, likewise
   #reading = null
 
+  /** Grows with every change. */
+  version = 0
+
   /**
    * @param {Record<string, HTMLElement>} el every element by its id
    * @param {object} on
@@ -77,6 +80,7 @@ export class Reference {
       ? `${what} ${shown.name ?? 'not named'}, ${total(shown.counts).toLocaleString('en')} characters.`
       : 'Nothing is known of the text that this model learned from. Choose a text file to compare with.'
     this.#el['reference-back'].hidden = !(this.#file && this.#model)
+    this.version++
     this.#changed()
   }
 }
