@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, render_template, request
 
 from inference import __version__
 from inference.admission import cookie_name
-from inference.query import LARGEST
+from inference.parameters import LARGEST
 from inference.web.operations import OPERATIONS
 from inference.web.parts import ALWAYS
 from inference.web.schemas import SCHEMAS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from inference.query import LARGEST, Parameter
+from inference.parameters import LARGEST, Parameter
 from inference.web.schemas import EVENTS, Schema, record, rows
 
 Part = dict[str, Any]
@@ -72,6 +72,8 @@ def parameter(given: Parameter, place: str = "query") -> Part:
         schema["enum"] = list(given.choices)
     if given.pattern:
         schema["pattern"] = f"^{given.pattern.pattern}$"
+    if given.longest:
+        schema["maxLength"] = given.longest
     if given.required:
         schema["minLength"] = 1
     if given.times > 1:

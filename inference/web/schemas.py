@@ -1,6 +1,6 @@
 """What the HTTP interface's JSON looks like, as JSON schemas: made from the dataclasses that are sent.
 
-Pure. What has no dataclass of its own (an error, a frame as `sse.py` writes it) is written out here.
+Pure. What has no dataclass of its own (an error, a frame as `frame_events.py` writes it) is written out here.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import httpx
 import jsonschema
 import pytest
 
-from inference.sse import event_of
+from inference.frame_events import event_of
 from inference.web.openapi import document
 from inference.web.operations import OPERATIONS
 from inference.web.schemas import EVENTS
