@@ -104,7 +104,7 @@ def inspect(path: pathlib.Path, *, allow_model_code: bool = False) -> StoredMode
     """Find a model and read what it says of itself; refuse it if it is broken or carries code."""
     file = find(path)
     name = path.name if file == path else f"{path.name}/{file.name}"
-    companion = _companion(path, file)
+    companion = companion_of(path, file)
     # a companion is of one model alone, so it is the closer word where both stand there
     sleap_config = _first_file([file.parent / SLEAP_CONFIG], path.parent) if companion is None else None
     if file.name == SAVED_MODEL and file != path:
@@ -158,7 +158,7 @@ def _is_edge(edge: Any, n_nodes: int) -> bool:
     )
 
 
-def _companion(path: pathlib.Path, file: pathlib.Path) -> pathlib.Path | None:
+def companion_of(path: pathlib.Path, file: pathlib.Path) -> pathlib.Path | None:
     """`best_model.json` beside `best_model.h5`; for a folder also `<folder>.json` beside the folder."""
     candidates = [file.with_suffix(".json")]
     if file != path:

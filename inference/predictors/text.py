@@ -50,7 +50,7 @@ class TextPredictor:
             raise FrameError("the text was begun with another model")
         return raw
 
-    def predict(self, batch: Sequence[Prompt]) -> list[TextPiece]:
+    def predict(self, batch: Sequence[Prompt], options: None = None) -> list[TextPiece]:
         """The next piece of each prompt's text; FrameError if the model's output is not finite."""
         began = time.perf_counter()
         pieces = generate(self._network, batch)

@@ -95,6 +95,14 @@ def _are_counts(value: Any, length: int) -> bool:
     )
 
 
+def of(model: Path) -> VocabularyFile:
+    """The vocabulary of the model at a path, a file or a folder: what stands beside it, else the default
+    one.
+    """
+    held = model_files.companion_of(model, model_files.find(model))
+    return read(held) if held else VocabularyFile(DEFAULT)
+
+
 def write(path: Path, content: VocabularyFile) -> None:
     """Write a vocabulary's file, as `read` takes it."""
     said: dict[str, Any] = {"vocabulary": content.characters}

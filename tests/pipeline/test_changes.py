@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from inference.messages import Failed, Result, RunDone, RunFailed, RunStarted, RunStatus
+from inference.messages import Failed, FrameResult, Result, RunDone, RunFailed, RunStarted, RunStatus
 from tests.kit.waiting import wait_until
 from tests.pipeline.conftest import check_every_frame_once
 
@@ -180,5 +180,5 @@ def test_failed_models_are_not_kept(bench, video):
 def test_events_come_in_the_promised_order(bench, video):
     kinds = [type(event) for event in bench.watch(bench.run(video, bench.model("order.slow", "setup=0.2")))]
     assert kinds[0] is RunStatus
-    assert kinds.index(RunStarted) < kinds.index(Result)
+    assert kinds.index(RunStarted) < kinds.index(FrameResult)
     assert kinds[-1] is RunDone
