@@ -43,13 +43,15 @@ from inference.errors import (
 )
 from inference.hosts import is_loopback
 from inference.logs import configure_log
+from inference.parameters import read
 from inference.pipeline import Pipeline
 from inference.query import DEFAULT_MODEL
 from inference.recordings import Recordings
-from inference.settings import TAKES, Settings
+from inference.settings import Settings
 from inference.web.guard import add_guard
 from inference.web.login import add_login
 from inference.web.openapi import add_description
+from inference.web.operations import KIND
 from inference.web.predictions import add_predictions
 from inference.web.runs import add_runs
 from inference.web.server import Server, address_of, listen
@@ -97,10 +99,8 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
 
     @app.get("/get_available_models")
     def get_available_models() -> Response:
-        kind = request.args.get("kind", TAKES[0])
-        if kind not in TAKES:
-            raise RequestError(f"kind must be one of {', '.join(TAKES)}.")
-        return jsonify(catalog.model_names(kind))
+        (takes,) = read([KIND], request.args.to_dict(flat=False)).values()
+        return jsonify(catalog.model_names(takes))
 
     return app
 

@@ -93,9 +93,7 @@ class Catalog:
         for path, kind in found:
             if kind.takes != takes:
                 page = {"video": "/", "text": "/text"}[kind.takes]
-                raise RequestError(
-                    f"{path.name} is a {kind.name} model: it takes a {kind.takes}. Its page is {page}."
-                )
+                raise RequestError(f"{path.name} takes a {kind.takes}; the page for it is {page}.")
         return model_file([path for path, _ in found], found[0][1].name)
 
     def _model(self, name: str) -> tuple[Path, Kind]:

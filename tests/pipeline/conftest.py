@@ -15,7 +15,10 @@ from inference.requests import VideoRequest
 from inference.run import Run
 from inference.settings import Settings
 from tests.kit import barcode
-from tests.kit.predictors import KINDS
+from tests.kit.char_models import TEXT_KIND
+from tests.kit.predictors import KINDS as VIDEO_KINDS
+
+KINDS = (*VIDEO_KINDS, TEXT_KIND)
 
 PATIENCE = 60.0
 
