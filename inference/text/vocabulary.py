@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -45,7 +45,7 @@ def encode(text: str, vocabulary: Sequence[str]) -> list[int]:
     return [ids.get(character, 0) for character in text]
 
 
-def decode(ids: Sequence[int], vocabulary: Sequence[str]) -> str:
+def decode(ids: Iterable[int], vocabulary: Sequence[str]) -> str:
     """Each id's character, UNKNOWN for 0; IndexError for an id that the vocabulary has not."""
     return "".join(vocabulary[index] if index else UNKNOWN for index in ids)
 
@@ -82,6 +82,12 @@ def read(path: Path) -> VocabularyFile:
     return VocabularyFile(tuple(characters), None if counts is None else tuple(counts), text)
 
 
+def of(model: Path) -> VocabularyFile:
+    """The vocabulary of the model at a path, a file or a folder; DEFAULT if no file says another."""
+    file = model_files.companion(model)
+    return VocabularyFile(DEFAULT) if file is None else read(file)
+
+
 def _is_character(value: Any) -> bool:
     """One code point that can be written down: half of a pair of surrogates cannot."""
     return isinstance(value, str) and len(value) == 1 and not "\ud800" <= value <= "\udfff"
@@ -93,14 +99,6 @@ def _are_counts(value: Any, length: int) -> bool:
         and len(value) == length
         and all(type(count) is int and 0 <= count < 1 << 53 for count in value)
     )
-
-
-def of(model: Path) -> VocabularyFile:
-    """The vocabulary of the model at a path, a file or a folder: what stands beside it, else the default
-    one.
-    """
-    held = model_files.companion_of(model, model_files.find(model))
-    return read(held) if held else VocabularyFile(DEFAULT)
 
 
 def write(path: Path, content: VocabularyFile) -> None:
