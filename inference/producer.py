@@ -225,9 +225,11 @@ class Producer:
         if name is None:
             return False
         run = self._take_turn(name)
+        # what is run again may be what kills workers
+        alone = bool(run.again)
         inputs = run.take(self._limits)
-        if isinstance(run, TextSupply):
-            inputs += self._company(run, inputs)
+        if isinstance(run, TextSupply) and not alone:
+            inputs += self._company(run.model)
         batch, self._next_batch = self._next_batch, self._next_batch + 1
         self._under_way[batch] = _UnderWay(inputs, isinstance(run, TextSupply))
         self._orders.send(Sent(batch, tuple((one.run, one.index) for one in inputs)))
@@ -255,15 +257,14 @@ class Producer:
         run = self._runs[name] = self._runs.pop(name)
         return run
 
-    def _company(self, first: TextSupply, inputs: list[Input]) -> list[Input]:
-        """Pieces of other texts that can be written together with these."""
+    def _company(self, model: str) -> list[Input]:
+        """Pieces of other texts of a model that can be written together with a first one."""
         company: list[Input] = []
         for name, run in list(self._runs.items()):
-            full = len(inputs) + len(company) >= self._limits.texts
-            # what is run again may be what kills workers
-            if full or first.again or run.again or run.model != first.model or not self._may_send(name):
-                continue
-            company += self._take_turn(name).take(self._limits)
+            if len(company) + 1 == self._limits.texts:
+                break
+            if run.model == model and not run.again and self._may_send(name):
+                company += self._take_turn(name).take(self._limits)
         return company
 
     def _wanted(self, batch: int) -> bool:
