@@ -20,7 +20,7 @@ def archive(path, config, **more):
 
 
 def test_a_mark_is_found_in_a_file_and_in_an_archives_configuration(tmp_path):
-    char_models.write(tmp_path / "a.h5")
+    char_models.small(tmp_path / "a.h5")
     archive(tmp_path / "b.keras", json.dumps({"class_name": "GRU"}))
     archive(tmp_path / "c.keras", json.dumps({"class_name": "Conv2D"}))
     archive(tmp_path / "d.keras", json.dumps({"class_name": "GRU"}), name="other.json")
@@ -45,7 +45,7 @@ def test_a_file_that_changes_is_looked_at_again(tmp_path):
 
 
 def test_models_are_listed_by_what_they_take_and_taken_for_nothing_else(tmp_path):
-    char_models.write(tmp_path / "a.h5")
+    char_models.small(tmp_path / "a.h5")
     (tmp_path / "pose.h5").write_bytes(b"pixels")
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").write_bytes(b"")

@@ -1,11 +1,9 @@
-"""Small real character models, as Keras 2 wrote them into HDF5, made without TensorFlow.
-
-Their weights are random but the same each time: what they write makes no sense, and they write it fast.
-"""
+"""Tiny character models as Keras 2 writes them into HDF5, with random weights, made without TensorFlow."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +14,81 @@ from inference.settings import KINDS
 from inference.text.vocabulary import DEFAULT
 
 TEXT_KIND = next(kind for kind in KINDS if kind.name == "text")
+LETTERS = ("", *"\n abcdefgh.")
+"""A vocabulary of 12."""
 
 
-def write(path: Path, *, units: int = 16, size: int = len(DEFAULT), spread: float = 2.0) -> Path:
-    """An embedding, an LSTM of so many units, a softmax over `size` characters; a wider `spread` is surer."""
-    rng = np.random.default_rng(units)
-    layers: list[tuple[str, dict[str, Any], dict[str, tuple[int, ...]]]] = [
-        ("Embedding", {"input_dim": size, "output_dim": 8}, {"embeddings": (size, 8)}),
-        (
-            "LSTM",
-            {
-                "units": units,
-                "activation": "tanh",
-                "recurrent_activation": "sigmoid",
-                "use_bias": True,
-                "return_sequences": True,
-            },
-            {"kernel": (8, 4 * units), "recurrent_kernel": (units, 4 * units), "bias": (4 * units,)},
-        ),
-        (
-            "Dense",
-            {"units": size, "activation": "softmax", "use_bias": True},
-            {"kernel": (units, size), "bias": (size,)},
-        ),
+def recurrent(kind: str, units: int = 8, **more: Any) -> dict[str, Any]:
+    """An LSTM's, GRU's or SimpleRNN's entry."""
+    config = {"units": units, "return_sequences": True, "activation": "tanh", "use_bias": True}
+    if kind != "SimpleRNN":
+        config["recurrent_activation"] = "sigmoid"
+    return {"class_name": kind, "config": config | more}
+
+
+def entries(*layers: dict[str, Any], size: int = len(LETTERS), wide: int = 6) -> list[dict[str, Any]]:
+    """Some layers between an embedding and a softmax, each with a name."""
+    first = {"class_name": "Embedding", "config": {"input_dim": size, "output_dim": wide}}
+    last = {"class_name": "Dense", "config": {"units": size, "activation": "softmax", "use_bias": True}}
+    return named([first, *layers, last])
+
+
+def named(layers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Layers with a name each."""
+    return [
+        {**each, "config": {"name": f"layer_{number}", **each["config"]}}
+        for number, each in enumerate(layers)
     ]
-    config, order = [], []
+
+
+def write(
+    path: Path,
+    layers: Sequence[dict[str, Any]],
+    *,
+    version: str | None = "2.2.4",
+    vocabulary: Sequence[str] | None = LETTERS,
+    random_state: int = 0,
+    **config: Any,
+) -> Path:
+    """Write a model of these layers, and its vocabulary beside it; the configuration is a list, as it was."""
+    chance = np.random.default_rng(random_state)
     with h5py.File(path, "w") as file:
-        file.attrs["keras_version"] = "2.4.0"
-        file.attrs["backend"] = "tensorflow"
-        group = file.create_group("model_weights")
-        for kind, said, weights in layers:
-            name = kind.lower()
-            first = {"batch_input_shape": [None, None]} if kind == "Embedding" else {}
-            config.append({"class_name": kind, "config": {"name": name, "dtype": "float32", **first, **said}})
-            order.append(name.encode())
-            inner = group.create_group(name)
-            names = [f"{name}/{weight}:0" for weight in weights]
-            inner.attrs["weight_names"] = [one.encode() for one in names]
-            for one, shape in zip(names, weights.values(), strict=True):
-                inner[one] = rng.normal(0, spread / np.sqrt(shape[0]), shape).astype(np.float32)
-        group.attrs["layer_names"] = order
-        whole = {"class_name": "Sequential", "config": {"name": "sequential", "layers": config}}
-        file.attrs["model_config"] = json.dumps(whole)
+        if version is not None:
+            file.attrs["keras_version"] = version
+        file.attrs["model_config"] = json.dumps(
+            {"class_name": "Sequential", "config": list(layers), **config}
+        )
+        width = 0
+        weights = file.create_group("model_weights")
+        for layer in layers:
+            group = weights.create_group(layer["config"]["name"])
+            shapes, width = _shapes(layer, width)
+            for what, shape in shapes.items():
+                group[f"inner/{what}:0"] = (chance.normal(size=shape) * 0.7).astype(np.float32)
+    if vocabulary is not None:
+        path.with_suffix(".json").write_text(json.dumps({"vocabulary": list(vocabulary)}))
     return path
+
+
+def small(path: Path, units: int = 16, size: int = len(DEFAULT), random_state: int = 0) -> Path:
+    """Write a model of one LSTM that writes fast, without a vocabulary of its own."""
+    layers = entries(recurrent("LSTM", units), size=size)
+    return write(path, layers, vocabulary=None, random_state=random_state)
+
+
+def _shapes(layer: dict[str, Any], width: int) -> tuple[dict[str, tuple[int, ...]], int]:
+    kind, config = layer["class_name"], layer["config"]
+    if kind == "Embedding":
+        return {"embeddings": (config["input_dim"], config["output_dim"])}, config["output_dim"]
+    if kind == "Dense":
+        return {"kernel": (width, config["units"]), "bias": (config["units"],)}, config["units"]
+    if kind not in ("LSTM", "GRU", "SimpleRNN"):
+        return {}, width
+    if not width:
+        width = config["batch_input_shape"][-1]
+    units = config["units"]
+    gates = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}[kind] * units
+    shapes: dict[str, tuple[int, ...]] = {"kernel": (width, gates), "recurrent_kernel": (units, gates)}
+    if config["use_bias"]:
+        shapes["bias"] = (2, gates) if config.get("reset_after") else (gates,)
+    return shapes, units

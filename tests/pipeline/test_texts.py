@@ -16,7 +16,7 @@ from tests.kit.waiting import wait_until, wait_until_still
 @pytest.fixture
 def request_of(bench):
     """Makes a request of the bench's character model."""
-    char_models.write(bench.folder / "text.h5", units=256)
+    char_models.small(bench.folder / "text.h5", units=256)
 
     def request_of(length=3000, state=5, exact=True, start=0):
         options = TextOptions(random_state=state, exact=exact)
@@ -76,7 +76,7 @@ def test_a_model_that_is_changed_while_it_writes_ends_its_text_with_a_sentence_o
 
     def disturb(_):
         if next(pieces) == 20:
-            char_models.write(bench.folder / "text.h5", units=256, spread=1.0)
+            char_models.small(bench.folder / "text.h5", units=256, random_state=1)
 
     assert written(bench.watch(bench.pipeline.run(request_of()), disturb)) == undisturbed
     other = bench.watch(bench.pipeline.run(request_of()))

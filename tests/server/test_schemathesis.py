@@ -50,7 +50,7 @@ CASES = [
 def site(tmp_path_factory):
     """A server of its own, since it gets videos with odd names."""
     with running_site(tmp_path_factory.mktemp("described")) as running:
-        char_models.write(running.folder / TEXT_MODEL)
+        char_models.small(running.folder / TEXT_MODEL)
         yield running
 
 

@@ -23,7 +23,7 @@ MODEL = "small.h5"
 @pytest.fixture(scope="module")
 def texts(site):
     """The shared server with a character model in its folder."""
-    char_models.write(site.folder / MODEL)
+    char_models.small(site.folder / MODEL)
     return site
 
 
@@ -184,7 +184,7 @@ def test_where_a_text_cannot_go_on_it_says_why(texts, last, more, says):
 
 
 def test_a_model_that_is_none_ends_its_text_with_a_sentence(texts):
-    char_models.write(texts.folder / "other.h5", size=50)
+    char_models.small(texts.folder / "other.h5", size=50)
     (texts.folder / "cut.h5").write_bytes((texts.folder / MODEL).read_bytes()[:2000] + b'"LSTM"')
     for name, says in (("other.h5", "50"), ("cut.h5", "damaged or cut off")):
         (failure,) = [data for event, _, data in ask(texts, model_name=name) if event == "failure"]
