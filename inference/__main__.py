@@ -12,6 +12,7 @@ from inference.errors import InferenceError, RequestError
 COMMANDS = {
     "predict": "predict the frames of videos and write the results into a file",
     "export": "write a recorded run into a file",
+    "train-text": "train a character model on a folder of texts",
     "doctor": "measure what each engine and precision gives on your video, and say which to choose",
 }
 
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     given = sys.argv[1:] if arguments is None else arguments
     for name, text in COMMANDS.items():
-        module = importlib.import_module(f"inference.commands.{name}")
+        module = importlib.import_module(f"inference.commands.{name.replace('-', '_')}")
         command = commands.add_parser(
             name,
             help=text,
