@@ -10,6 +10,7 @@ if it did better than before: the file is always the best. Beside it, in a JSON 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -108,12 +109,13 @@ def _seed(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Train; 2 if what is asked for makes no sense."""
     path = _checkpoint(options)
+    _make_log_dir(options.log_dir)
     text = corpus.read(options.data_dir)
-    shape, weights, characters = restore(path) if options.restore else _new(options, text.text)
-    _say_unknown(text.text, characters)
-    ids = np.array(vocabulary.encode(text.text, characters), np.int32)
+    shape, weights, characters = restore(path) if options.restore else _new(options, text)
+    _say_unknown(text, characters)
+    ids = np.array(vocabulary.encode(text, characters), np.int32)
     learn, held_out = corpus.split(ids, options.batch_size, options.seq_len, options.validation_split)
-    about = options.about or f"{options.data_dir.resolve().name} ({len(text.text):,} characters)"
+    about = options.about or f"{options.data_dir.resolve().name} ({len(text):,} characters)"
     beside = VocabularyFile(characters, tuple(np.bincount(ids, minlength=len(characters)).tolist()), about)
     with stderr_to_log():
         # only now, since it takes seconds
@@ -134,8 +136,8 @@ def _checkpoint(options: argparse.Namespace) -> Path:
     path: Path = options.checkpoint_path or Settings().models / f"{name}{_SUFFIXES[0]}"
     if path.suffix.lower() not in _SUFFIXES:
         raise RequestError(f"{path.name} is no name of a model: it has to end in {', '.join(_SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise RequestError(f"there is no folder {path.parent} to write {path.name} into")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise RequestError(f"{path.parent} is no folder that {path.name} can be written into")
     there = [file for file in (path, path.with_suffix(".json")) if file.exists()]
     if options.restore:
         _refuse_shape(options, path)
@@ -144,6 +146,14 @@ def _checkpoint(options: argparse.Namespace) -> Path:
     elif there and not options.overwrite:
         raise RequestError(f"{there[0]} is there: --restore goes on from a model, --overwrite begins anew")
     return path
+
+
+def _make_log_dir(folder: Path | None) -> None:
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"{folder} cannot be a folder for logs: {error.strerror}") from error
 
 
 def _refuse_shape(options: argparse.Namespace, path: Path) -> None:

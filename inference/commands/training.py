@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference.commands.progress import Report, reporter
+from inference.errors import ModelError
 from inference.messages import Prompt, TextOptions
 from inference.text import vocabulary
 from inference.text.generation import generate
@@ -52,13 +53,19 @@ class Session:
                 progress = _Progress(report, learn.characters * self.epochs)
                 for epoch in train(self.trainer, learn, held_out, self.epochs, to_beat, progress.step):
                     if epoch.best:
-                        self.trainer.save(self.path)
-                        vocabulary.write(self.path.with_suffix(".json"), self.beside)
+                        self._write()
                         best = epoch
                     progress.ended(epoch)
                     self._tell(epoch, held_out)
         finally:
             _say(_kept(self.path, best))
+
+    def _write(self) -> None:
+        try:
+            self.trainer.save(self.path)
+            vocabulary.write(self.path.with_suffix(".json"), self.beside)
+        except OSError as error:
+            raise ModelError(f"{self.path} cannot be written: {error.strerror or error}.") from error
 
     def _tell(self, epoch: Epoch, held_out: Streams) -> None:
         if self.board:

@@ -22,15 +22,7 @@ SUFFIX = ".txt"
 Ids = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """All texts of a folder, one after the other, and how many files they are."""
-
-    text: str
-    files: int
-
-
-def read(folder: Path) -> Corpus:
+def read(folder: Path) -> str:
     """The text files in a folder and in those below it, in the order of their names, a line apart.
 
     Line ends become \\n. RequestError if there is no such folder, no text in it, or one that is no UTF-8.
@@ -39,13 +31,13 @@ def read(folder: Path) -> Corpus:
         raise RequestError(f"{folder} is a file: name the folder that it is in")
     if not folder.is_dir():
         raise RequestError(f"there is no folder {folder}")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == SUFFIX and path.is_file())
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() == SUFFIX and file.is_file())
     if not files:
         raise RequestError(f"{folder} holds no text: what is read are files whose names end in {SUFFIX}")
     texts = [text for text in map(_read, files) if text]
     if not texts:
         raise RequestError(f"{folder} holds no text: each of its {SUFFIX} files is empty")
-    return Corpus("\n".join(texts), len(texts))
+    return "\n".join(texts)
 
 
 def _read(file: Path) -> str:

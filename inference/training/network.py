@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
+from inference.errors import ModelError
 from inference.training.corpus import Streams
 from inference.training.shapes import CELLS, Shape, Weights
 
@@ -59,10 +61,11 @@ class Trainer:
     """A network in training."""
 
     def __init__(self, shape: Shape, steps: Steps, weights: Weights | None = None) -> None:
-        """With new weights, or with those of a checkpoint."""
+        """With new weights, or with those of a checkpoint; ModelError if the memory does not suffice."""
         self.shape = shape
         self._drop = steps.drop
-        self._model = _network(shape, steps.drop, (steps.rows, None), stateful=True)
+        with _memory():
+            self._model = _network(shape, steps.drop, (steps.rows, None), stateful=True)
         if weights is not None:
             self._model.set_weights(weights)
         self._model.compile(
@@ -81,13 +84,15 @@ class Trainer:
     def epoch(self, text: Streams, done: Callable[[int, float], None]) -> float:
         """Train on all windows; gives the mean loss (nats a character).
 
-        `done` is told after each window how many characters it had, and the mean loss so far.
+        `done` is told after each window how many characters it had, and the mean loss so far. ModelError if
+        the memory does not suffice.
         """
         self._forget()
         loss = float("nan")
-        for ids, following in text:
-            loss = float(self._model.train_on_batch(ids, following))
-            done(ids.size, loss)
+        with _memory():
+            for ids, following in text:
+                loss = float(self._model.train_on_batch(ids, following))
+                done(ids.size, loss)
         return loss
 
     def validate(self, text: Streams) -> float:
@@ -100,12 +105,13 @@ class Trainer:
         return loss
 
     def save(self, path: Path) -> None:
-        """Write the model, without its optimizer, for texts of any number and length; whole or not at all."""
+        """Write the model, for any number of texts of any length, whole or not at all; OSError if not."""
+        # made anew, it has no optimizer that would be written, too
         model = _network(self.shape, self._drop, (None, None), stateful=False)
         model.set_weights(self.weights)
         partial = path.with_name(f".{path.stem}.partial{path.suffix}")
         try:
-            model.save(partial, include_optimizer=False)
+            model.save(partial)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -115,6 +121,17 @@ class Trainer:
             if isinstance(layer, keras.layers.RNN):
                 layer.reset_state()
         self._model.reset_metrics()
+
+
+@contextmanager
+def _memory() -> Iterator[None]:
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise ModelError(
+            "This machine has not enough memory for such a network: a smaller --rnn-size, --batch-size or "
+            "--seq-len needs less."
+        ) from error
 
 
 def seed(random_state: int) -> None:
