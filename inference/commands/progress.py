@@ -66,17 +66,16 @@ def _bar(what: str, unit: str) -> Iterator[Report]:
 
 def _lines(what: str) -> Report:
     began = time.monotonic()
-    last_time, last_said = 0.0, (-1, dict[str, float]())
+    last = [0.0, -1]
 
     def report(done: int, total: int | None, **figures: float) -> None:
-        nonlocal last_time, last_said
         now = time.monotonic()
-        if now - last_time < _EVERY and done != total:
+        if now - last[0] < _EVERY and done != total:
             return
-        if (done, figures) == last_said:
+        if done == last[1]:
             return
         passed = max(now - began, 1e-9)
-        last_time, last_said = now, (done, figures)
+        last[:] = [now, done]
         line = {"what": what, "done": done, "total": total, "seconds": round(passed, 2), **figures}
         print(json.dumps(line), flush=True)
 

@@ -6,9 +6,10 @@ written down. What an epoch is stands in `inference.training`.
 
 from __future__ import annotations
 
+import json
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,11 +70,13 @@ class Session:
 
     def _tell(self, epoch: Epoch, held_out: Streams) -> None:
         if self.board:
-            self.board.write(epoch.number, epoch.loss, epoch.validation)
+            self.board.write(epoch.epoch, epoch.loss, epoch.validation_loss)
+        if self.verbosity == "json":
+            print(json.dumps(asdict(epoch)), flush=True)
         if self.verbosity == "rich":
             judged = "the best so far" if epoch.best else "no better than before"
-            losses = f"loss {epoch.loss:.3f}, {_loss(epoch.validation)}"
-            _say(f"Epoch {epoch.number} of {self.epochs}: {losses}, {judged}. It writes:")
+            losses = f"loss {epoch.loss:.3f}, {_loss(epoch.validation_loss)}"
+            _say(f"Epoch {epoch.epoch} of {self.epochs}: {losses}, {judged}. It writes:")
             _say(f"\n{self._sample(held_out)}\n")
 
     def _sample(self, held_out: Streams) -> str:
@@ -99,8 +102,7 @@ class _Progress:
         self._report(self._done, self._total, loss=loss, **self._validation)
 
     def ended(self, epoch: Epoch) -> None:
-        self._validation = {"validation_loss": epoch.validation}
-        self._report(self._done, self._total, loss=epoch.loss, **self._validation)
+        self._validation = {"validation_loss": epoch.validation_loss}
 
 
 def _say(sentence: str) -> None:
@@ -114,4 +116,4 @@ def _loss(validation: float) -> str:
 def _kept(path: Path, best: Epoch | None) -> str:
     if best is None:
         return f"{path} is as it was: no epoch ended that was better."
-    return f"{path} holds the model of epoch {best.number}, with a {_loss(best.validation)}."
+    return f"{path} holds the model of epoch {best.epoch}, with a {_loss(best.validation_loss)}."

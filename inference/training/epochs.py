@@ -17,7 +17,7 @@ class Learner(Protocol):
     """What learns; losses are means in nats a character."""
 
     def epoch(self, text: Streams, done: Callable[[int, float], None]) -> float:
-        """Train on all of a text; `done` is told of each step's characters, and of the loss so far."""
+        """Train on all of a text; `done` is told of each step's characters, and of the loss lately."""
 
     def validate(self, text: Streams) -> float:
         """The loss on a text, with nothing learned from it."""
@@ -27,9 +27,9 @@ class Learner(Protocol):
 class Epoch:
     """How an epoch ended, from 1; `best`: with the lowest validation loss of all up to it."""
 
-    number: int
+    epoch: int
     loss: float
-    validation: float
+    validation_loss: float
     best: bool
 
 

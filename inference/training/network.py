@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean as mean
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -24,11 +25,14 @@ import keras
 import tensorflow as tf
 
 from inference.errors import ModelError
-from inference.training.corpus import Streams
+from inference.training.corpus import Ids, Streams
 from inference.training.shapes import CELLS, Shape, Weights
 
 # Keras would have HDF5 files be a thing of the past; they are what is asked for here
 logging.getLogger("absl").setLevel(logging.ERROR)
+
+_RECENT = 50
+"""Steps that the loss is told of while it falls."""
 
 _CURVES = ("train", "validation")
 
@@ -82,27 +86,23 @@ class Trainer:
         return weights
 
     def epoch(self, text: Streams, done: Callable[[int, float], None]) -> float:
-        """Train on all windows; gives the mean loss (nats a character).
+        """Train on all windows; gives their mean loss (nats a character).
 
-        `done` is told after each window how many characters it had, and the mean loss so far. ModelError if
+        `done` is told after each window how many characters it had, and the loss lately. ModelError if
         the memory does not suffice.
         """
         self._forget()
-        loss = float("nan")
+        losses = []
         with _memory():
             for ids, following in text:
-                loss = float(self._model.train_on_batch(ids, following))
-                done(ids.size, loss)
-        return loss
+                losses.append(self._loss(self._model.train_on_batch, ids, following))
+                done(ids.size, mean(losses[-_RECENT:]))
+        return mean(losses)
 
     def validate(self, text: Streams) -> float:
         """The mean loss (nats a character) on a text, with nothing dropped."""
         self._forget()
-        loss = float("nan")
-        for ids, following in text:
-            loss = float(self._model.test_on_batch(ids, following))
-        self._forget()
-        return loss
+        return mean(self._loss(self._model.test_on_batch, ids, following) for ids, following in text)
 
     def save(self, path: Path) -> None:
         """Write the model, for any number of texts of any length, whole or not at all; OSError if not."""
@@ -116,11 +116,15 @@ class Trainer:
         finally:
             partial.unlink(missing_ok=True)
 
+    def _loss(self, step: Callable[..., Any], ids: Ids, following: Ids) -> float:
+        # some releases of Keras give the mean of all steps since the last reset, others this step's alone
+        self._model.reset_metrics()
+        return float(step(ids, following))
+
     def _forget(self) -> None:
         for layer in self._model.layers:
             if isinstance(layer, keras.layers.RNN):
                 layer.reset_state()
-        self._model.reset_metrics()
 
 
 @contextmanager
