@@ -104,21 +104,33 @@ def inspect(path: pathlib.Path, *, allow_model_code: bool = False) -> StoredMode
     """Find a model and read what it says of itself; refuse it if it is broken or carries code."""
     file = find(path)
     name = path.name if file == path else f"{path.name}/{file.name}"
-    companion = _companion(path, file)
+    held = companion(path)
     # a companion is of one model alone, so it is the closer word where both stand there
-    sleap_config = _first_file([file.parent / SLEAP_CONFIG], path.parent) if companion is None else None
+    sleap_config = _first_file([file.parent / SLEAP_CONFIG], path.parent) if held is None else None
     if file.name == SAVED_MODEL and file != path:
         if not allow_model_code:
             model_code.refuse_in_saved_model(name, _read_bytes(file, name))
         _refuse_links_out(path)
-        return StoredModel(file.parent, name, Format.SAVED_MODEL, None, sleap_config, companion)
+        return StoredModel(file.parent, name, Format.SAVED_MODEL, None, sleap_config, held)
     read = _read_zip if file.suffix.lower() == ".keras" else _read_hdf5
     form, config, version = read(file, name)
     # how a model was trained (its losses, its metrics) is nobody's business here, and may name code
     config.pop("compile_config", None)
     if not allow_model_code:
         model_code.refuse_in_config(name, config)
-    return StoredModel(file, name, form, config, sleap_config, companion, version)
+    return StoredModel(file, name, form, config, sleap_config, held, version)
+
+
+def companion(path: pathlib.Path) -> pathlib.Path | None:
+    """The JSON file that is named as the model at a path is, if there is one: `best_model.json`.
+
+    It stands beside `best_model.h5`; for a folder also, as `<folder>.json`, beside the folder.
+    """
+    file = find(path)
+    candidates = [file.with_suffix(".json")]
+    if file != path:
+        candidates.append(path.with_name(path.name + ".json"))
+    return _first_file(candidates, path.parent)
 
 
 def read_json(file: pathlib.Path) -> dict[str, Any]:
@@ -156,14 +168,6 @@ def _is_edge(edge: Any, n_nodes: int) -> bool:
         and all(type(end) is int and 0 <= end < n_nodes for end in edge)
         and edge[0] != edge[1]
     )
-
-
-def _companion(path: pathlib.Path, file: pathlib.Path) -> pathlib.Path | None:
-    """`best_model.json` beside `best_model.h5`; for a folder also `<folder>.json` beside the folder."""
-    candidates = [file.with_suffix(".json")]
-    if file != path:
-        candidates.append(path.with_name(path.name + ".json"))
-    return _first_file(candidates, path.parent)
 
 
 def _first_file(candidates: list[pathlib.Path], root: pathlib.Path) -> pathlib.Path | None:

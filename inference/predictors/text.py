@@ -50,8 +50,8 @@ class TextPredictor:
             raise FrameError("the text was begun with another model")
         return raw
 
-    def predict(self, batch: Sequence[Prompt]) -> list[TextPiece]:
-        """The next piece of each prompt's text; FrameError if the model's output is not finite."""
+    def predict(self, batch: Sequence[Prompt], options: object = None) -> list[TextPiece]:
+        """The next piece of each prompt's text, by its own options; FrameError if the model fails."""
         began = time.perf_counter()
         pieces = generate(self._network, batch)
         self.stages = {"inference": (time.perf_counter() - began) * 1000}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -45,7 +45,7 @@ def encode(text: str, vocabulary: Sequence[str]) -> list[int]:
     return [ids.get(character, 0) for character in text]
 
 
-def decode(ids: Sequence[int], vocabulary: Sequence[str]) -> str:
+def decode(ids: Iterable[int], vocabulary: Sequence[str]) -> str:
     """Each id's character, UNKNOWN for 0; IndexError for an id that the vocabulary has not."""
     return "".join(vocabulary[index] if index else UNKNOWN for index in ids)
 
@@ -80,6 +80,12 @@ def read(path: Path) -> VocabularyFile:
     if text is not None and not isinstance(text, str):
         raise ModelError(f'{path.name}: "text" has to say in words what the model was trained on.')
     return VocabularyFile(tuple(characters), None if counts is None else tuple(counts), text)
+
+
+def of(model: Path) -> VocabularyFile:
+    """The vocabulary of the model at a path, a file or a folder; DEFAULT if no file says another."""
+    file = model_files.companion(model)
+    return VocabularyFile(DEFAULT) if file is None else read(file)
 
 
 def _is_character(value: Any) -> bool:

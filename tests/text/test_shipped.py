@@ -18,11 +18,12 @@ from inference.text.recurrent import Network, Steps
 MODEL = HERE / "models" / "shakespeare.h5"
 
 COMMON = """
-a all am an and are art as at be been but by can come did do else for from give go good had has hath have he heart
-her here him his how i if in is it king know let life like lord love made make man may me more most much must my
-never no none not now o of on one or our out say see shall she should sir so some son soul speak state such sweet
-take than that the thee their them then there these they thing this thou thus thy time to too true up upon us was
-we well were what when where which who whom why will with would yet you your
+a all am an and are art as at be been but by can come did do else for from give go good had has hath have
+he heart her here him his how i if in is it king know let life like lord love made make man may me more
+most much must my never no none not now o of on one or our out say see shall she should sir so some son
+soul speak state such sweet take than that the thee their them then there these they thing this thou thus
+thy time to too true up upon us was we well were what when where which who whom why will with would yet
+you your
 """
 
 
@@ -62,7 +63,7 @@ def test_what_it_writes_is_made_of_english_words(network) -> None:
 
 
 def test_it_knows_text_that_it_was_not_trained_on(network, shared_data) -> None:
-    """The tenth that was held back surprises it by 2.4 bits a character; their frequencies alone would by 4.8."""
+    """It takes 2.4 bits for a character of the tenth that was held back; by frequencies alone it were 4.8."""
     text = (shared_data / "text" / "tinyshakespeare.txt").read_text()
     ids = np.array(vocabulary.encode(text[-len(text) // 10 :], network.vocabulary))
     rows = ids[: len(ids) // 400 * 400].reshape(400, -1)
