@@ -47,7 +47,7 @@ class Session:
         to_beat = math.inf
         if restored:
             to_beat = self.trainer.validate(held_out)
-            _say(f"{self.path} has a {_loss(to_beat)}. The optimizer begins anew.")
+            self._say(f"{self.path} has a {_loss(to_beat)}. The optimizer begins anew.")
         best = None
         try:
             with reporter(self.verbosity, f"Training {self.path.name}", "characters") as report:
@@ -59,7 +59,7 @@ class Session:
                     progress.ended(epoch)
                     self._tell(epoch, held_out)
         finally:
-            _say(_kept(self.path, best))
+            self._say(_kept(self.path, best))
 
     def _write(self) -> None:
         try:
@@ -76,8 +76,12 @@ class Session:
         if self.verbosity == "rich":
             judged = "the best so far" if epoch.best else "no better than before"
             losses = f"loss {epoch.loss:.3f}, {_loss(epoch.validation_loss)}"
-            _say(f"Epoch {epoch.epoch} of {self.epochs}: {losses}, {judged}. It writes:")
-            _say(f"\n{self._sample(held_out)}\n")
+            self._say(f"Epoch {epoch.epoch} of {self.epochs}: {losses}, {judged}. It writes:")
+            self._say(f"\n{self._sample(held_out)}\n")
+
+    def _say(self, text: str) -> None:
+        if self.verbosity != "none":
+            print(text, file=sys.stderr)
 
     def _sample(self, held_out: Streams) -> str:
         """What the network writes by now, behind the first characters of the text that is held back."""
@@ -103,10 +107,6 @@ class _Progress:
 
     def ended(self, epoch: Epoch) -> None:
         self._validation = {"validation_loss": epoch.validation_loss}
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
 
 
 def _loss(validation: float) -> str:
