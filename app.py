@@ -22,7 +22,7 @@ from dataclasses import replace
 from importlib import metadata, resources
 from pathlib import Path
 
-from flask import Flask, Response, jsonify, render_template, send_file
+from flask import Flask, Response, jsonify, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -43,6 +43,7 @@ from inference.errors import (
 )
 from inference.hosts import is_loopback
 from inference.logs import configure_log
+from inference.parameters import read
 from inference.pipeline import Pipeline
 from inference.query import DEFAULT_MODEL
 from inference.recordings import Recordings
@@ -50,9 +51,12 @@ from inference.settings import Settings
 from inference.web.guard import add_guard
 from inference.web.login import add_login
 from inference.web.openapi import add_description
+from inference.web.operations import KIND
+from inference.web.predictions import add_predictions
 from inference.web.runs import add_runs
 from inference.web.server import Server, address_of, listen
-from inference.web.streams import add_stream
+from inference.web.streams import Streams
+from inference.web.texts import add_texts
 from inference.web.tfjs import add_tfjs
 from inference.web.uploads import add_uploads
 
@@ -82,7 +86,9 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     add_login(app)
     _add_page(app, settings)
     add_tfjs(app)
-    add_stream(app, catalog, pipeline, recordings, settings.max_streams)
+    streams = Streams(settings.max_streams)
+    add_predictions(app, catalog, pipeline, recordings, streams)
+    add_texts(app, catalog, pipeline, streams)
     add_uploads(app, settings)
     add_runs(app, recordings)
     add_description(app)
@@ -95,7 +101,8 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
 
     @app.get("/get_available_models")
     def get_available_models() -> Response:
-        return jsonify(catalog.model_names())
+        (takes,) = read([KIND], request.args.to_dict(flat=False)).values()
+        return jsonify(catalog.model_names(takes))
 
     return app
 

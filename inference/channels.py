@@ -26,7 +26,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from inference.errors import PortInUse, WireError
 from inference.messages import Endpoint
-from inference.wire import decode, encode
+from inference.wire import decode, encode, join, split
 
 MARK = 1
 BUFFER = 64 * 1024
@@ -214,14 +214,14 @@ class Pipe:
         self._lock = threading.Lock()
 
     def send(self, message: Any) -> None:
-        """Send a message without arrays."""
-        (header,) = encode(message)
+        """Send a message."""
+        whole = join(encode(message))
         with self._lock:
-            self.connection.send_bytes(header)
+            self.connection.send_bytes(whole)
 
     def receive(self) -> Any:
         """Wait for the next message; WireError if it is malformed."""
-        return decode([self.connection.recv_bytes()])
+        return decode(split(self.connection.recv_bytes()))
 
     def poll(self) -> bool:
         """Whether a message, or the end, can be received at once."""

@@ -44,7 +44,8 @@ def producer_main(connection: Connection, settings: Settings, keys: Keys, first_
     with outlet:
         pipe.send(Bound(outlet.endpoint))
         from inference.live import Sources
-        from inference.producer import Limits, produce
+        from inference.producer import produce
+        from inference.supply import Limits
 
         limits = Limits(
             settings.batch_size,

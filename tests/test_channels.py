@@ -9,7 +9,7 @@ import zmq
 
 from inference.channels import LARGEST, Binding, Receiver, Sender
 from inference.errors import PortInUse, WireError
-from inference.messages import Batch, Endpoint, Ping, PoseOptions
+from inference.messages import Batch, Endpoint, FrameInput, Ping, PoseOptions
 from tests.kit.waiting import wait_until
 
 
@@ -32,10 +32,11 @@ def port_of(inlet):
 def test_a_message_with_pixels_arrives_as_it_was(channel, refused):
     inlet, outlet = channel
     image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    sent = Batch(1, "r", "m", None, PoseOptions(), None, (0,), (1.0,), (2.0,), (image,))
+    sent = Batch(1, "m", None, PoseOptions(), (FrameInput("r", 0, image, None, 1.0, 2.0),))
     assert outlet.send(sent, timeout=5)
     got = inlet.receive(timeout=5)
-    assert got.frames == (0,) and np.array_equal(got.images[0], image)
+    (one,) = got.inputs
+    assert one.index == 0 and np.array_equal(one.image, image)
     assert inlet.receive(timeout=0.05) is None
     assert refused == []
 
