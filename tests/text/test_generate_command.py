@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from inference.messages import TextOptions
@@ -88,7 +89,8 @@ def test_it_comes_as_it_is_written_and_a_closed_pipe_is_a_quiet_end(folder, mode
     )  # fmt: skip
     with writing:
         assert writing.stdout.read(20).startswith(SEED)
-        assert writing.poll() is None, "it came only in the end"
+        # of the processor, as others may use it, too; the whole text takes some four seconds of it
+        assert psutil.Process(writing.pid).cpu_times().user < 1.5, "it came only in the end"
         writing.stdout.close()
         assert writing.wait(30) == 0
         assert "rror" not in writing.stderr.read()
