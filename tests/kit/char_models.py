@@ -14,7 +14,7 @@ LETTERS = ("", *"\n abcdefgh.")
 """A vocabulary of 12."""
 
 
-def recurrent(kind: str, units: int = 8, **more: Any) -> dict[str, Any]:
+def recurrent(kind: str, units: float = 8, **more: Any) -> dict[str, Any]:
     """An LSTM's, GRU's or SimpleRNN's entry."""
     config = {"units": units, "return_sequences": True, "activation": "tanh", "use_bias": True}
     if kind != "SimpleRNN":
