@@ -284,8 +284,9 @@ def text_config(data: bytes) -> None:
         if isinstance(config, dict):
             assert chain.is_text(config) in (True, False)
             with refused(ModelError):
-                width = chain.input_width(config) or 1
-                for layer in chain.chain(config, "model.h5"):
+                layers, width = chain.chain(config, "model.h5"), 1
+                assert type(chain.input_width(config)) in (int, type(None))
+                for layer in layers:
                     for shape in weights.shapes("model.h5", layer, width, two_biases=False).values():
                         assert all(0 < side <= 4 * weights.WIDEST for side in shape)
                     width = weights.width_after(layer, width)

@@ -88,7 +88,7 @@ def _trained(
         held = weights.read(group, stored, layer, width)
         width = weights.width_after(layer, width)
         if layer.kind in RECURRENT and held["kernel"].shape[1] * size > MOST_ROWS:
-            raise ModelError(f"{stored.name} is too large to be run: see its layer {layer.name}.")
+            raise ModelError(f"{stored.name} is too large to be run: see its layer {layer.title}.")
         trained.append(TrainedLayer(layer.kind, layer.name, layer.config, held))
     if width != size:
         raise ModelError(_other_size(stored, "gives probabilities for", width, size))
@@ -125,7 +125,7 @@ def _refuse_activations(name: str, layer: Layer) -> None:
         found = layer.function(key)
         if found not in activations.KERAS3:
             raise ModelError(
-                f"{name} cannot be run: the {key} of its layer {layer.name} is {found[:80]}. Understood are "
+                f"{name} cannot be run: the {key} of its layer {layer.title} is {found[:80]}. Understood are "
                 f"{', '.join(activations.KERAS3)}."
             )
 
