@@ -25,6 +25,9 @@ __all__ = ["CharModel", "TrainedLayer", "is_text", "read"]
 MOST_ROWS = 1 << 28
 """Numbers that the first layer's products for every character may take together."""
 
+_ONLY_ONE = ("recurrent_activation", "SimpleRNN")
+"""What a layer has not got."""
+
 
 @dataclass(frozen=True)
 class TrainedLayer:
@@ -122,6 +125,9 @@ def _other_size(stored: StoredModel, does: str, found: object, size: int) -> str
 
 def _refuse_activations(name: str, layer: Layer) -> None:
     for key in ("activation", "recurrent_activation"):
+        # what Keras takes where nothing is said has changed with time
+        if layer.kind in RECURRENT and key not in layer.config and (key, layer.kind) != _ONLY_ONE:
+            raise ModelError(f"{name} is damaged: its layer {layer.title} does not say its {key}.")
         found = layer.function(key)
         if found not in activations.KERAS3:
             raise ModelError(

@@ -18,6 +18,7 @@ from tests.kit.char_models import LETTERS, entries, named, recurrent
 from tests.text.writing import logits_of, network
 
 HARD = {"recurrent_activation": "hard_sigmoid"}
+SILENT = {"class_name": "LSTM", "config": {"units": 8, "activation": "tanh", "return_sequences": True}}
 UNDERSTOOD = "is a Bidirectional.*Understood are LSTM"
 NUMBERS = "6×32 numbers with a point, and is"
 
@@ -119,6 +120,7 @@ def test_a_model_that_does_not_fit_its_vocabulary(tmp_path):
         (recurrent("GRU", return_state=True), "return_state"),
         (recurrent("LSTM", return_sequences=False), "return_sequences is off"),
         (recurrent("LSTM", activation="mish"), "activation of its layer layer_1 is mish"),
+        (SILENT, "does not say its recurrent_activation"),
         (recurrent("LSTM", units=0), "units of its layer layer_1"),
         (recurrent("LSTM", units=2.5), "units of its layer layer_1"),
         ({"class_name": "Embedding", "config": {"input_dim": 3, "output_dim": 3}}, "only its first layer"),
