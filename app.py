@@ -58,6 +58,7 @@ from inference.web.runs import add_runs
 from inference.web.server import Server, address_of, listen
 from inference.web.streams import Streams
 from inference.web.texts import add_texts
+from inference.web.tfjs import add_tfjs
 from inference.web.uploads import add_uploads
 
 __all__ = ["Server", "address_of", "create_app", "listen", "main", "run"]
@@ -85,6 +86,7 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     add_guard(app, settings)
     add_login(app)
     _add_pages(app, settings)
+    add_tfjs(app)
     streams = Streams(settings.max_streams)
     add_predictions(app, catalog, pipeline, recordings, streams)
     add_texts(app, catalog, pipeline, streams)

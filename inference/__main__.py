@@ -13,7 +13,7 @@ COMMANDS = {
     "predict": "predict the frames of videos and write the results into a file",
     "generate": "write text with a character model",
     "train-text": "train a character model on a folder of texts",
-    "export": "write a recorded run into a file",
+    "export": "write a recorded run into a file, or a character model for browsers",
     "doctor": "measure what each engine and precision gives on your video, and say which to choose",
 }
 
