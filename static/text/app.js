@@ -50,10 +50,10 @@ const reference = new Reference(el, { changed: () => tick(), error: showError })
 const models = () => listModels('text')
 const model = chooser({
   select: el.model, empty: el['no-models'], list: models, wanted: place.get('model') || el.model.dataset.default,
-  insist: place.has('model'), onChange: choose,
+  insist: place.has('model'), onChange: choose, onList: choose,
 })
 const other = chooser({
-  select: el.model_b, list: models, wanted: place.get('model_b') ?? '', none: 'The same', onChange: choose,
+  select: el.model_b, list: models, wanted: place.get('model_b') ?? '', none: 'The same', onChange: choose, onList: choose,
 })
 let begun = 0 // how many texts were
 let known = null // the models that `choose` was told of
@@ -113,6 +113,7 @@ function stop() {
 /** Other models: what is known of them is asked, and whether they run here. */
 async function choose() {
   writeAddress()
+  for (const column of columns) column.invite(model.value !== '')
   const names = [model.value, el.compare.checked ? other.value : ''].filter(Boolean)
   if (String(names) === known || !model.value) return
   known = String(names)
@@ -133,10 +134,9 @@ function allowHere(can) {
   writeAddress()
 }
 
-async function refresh() {
-  await Promise.all([model.refresh(), other.refresh()])
-  for (const column of columns) column.invite(model.value !== '')
-  choose()
+function refresh() {
+  model.refresh()
+  other.refresh()
 }
 
 /* ---- what is shown ---- */
