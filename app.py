@@ -53,6 +53,7 @@ from inference.web.openapi import add_description
 from inference.web.runs import add_runs
 from inference.web.server import Server, address_of, listen
 from inference.web.streams import add_stream
+from inference.web.tfjs import add_tfjs
 from inference.web.uploads import add_uploads
 
 __all__ = ["Server", "address_of", "create_app", "listen", "main", "run"]
@@ -80,6 +81,7 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     add_guard(app, settings)
     add_login(app)
     _add_page(app, settings)
+    add_tfjs(app)
     add_stream(app, catalog, pipeline, recordings, settings.max_streams)
     add_uploads(app, settings)
     add_runs(app, recordings)

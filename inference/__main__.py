@@ -11,7 +11,8 @@ from inference.errors import InferenceError, RequestError
 
 COMMANDS = {
     "predict": "predict the frames of videos and write the results into a file",
-    "export": "write a recorded run into a file",
+    "generate": "write text with a character model",
+    "export": "write a recorded run into a file, or a character model for browsers",
     "doctor": "measure what each engine and precision gives on your video, and say which to choose",
 }
 
@@ -22,17 +23,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"Interactive model inference {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     given = sys.argv[1:] if arguments is None else arguments
+    # the one that is meant and no other: most need libraries that take seconds to import
+    meant = next((one for one in given if not one.startswith("-")), None)
     for name, text in COMMANDS.items():
-        module = importlib.import_module(f"inference.commands.{name}")
-        command = commands.add_parser(
-            name,
-            help=text,
-            description=module.__doc__,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(command)
-        command.set_defaults(run=module.run, parser=command)
+        if name == meant:
+            _add(commands, name, text)
+        else:
+            commands.add_parser(name, help=text)
     options = parser.parse_args(given)
     try:
         return int(options.run(options))
@@ -44,6 +41,19 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> None:
+    module = importlib.import_module(f"inference.commands.{name}")
+    command = commands.add_parser(
+        name,
+        help=text,
+        description=module.__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(command)
+    command.set_defaults(run=module.run, parser=command)
 
 
 if __name__ == "__main__":

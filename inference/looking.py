@@ -18,6 +18,7 @@ from inference.catalog import key_of
 from inference.engines import converted
 from inference.engines.converted import Cache, CannotConvert
 from inference.errors import ModelError
+from inference.text.files import is_text, read
 
 LIMIT = 10.0
 """Seconds that looking at a model may take; it takes a quarter of one, most of it for the program's start."""
@@ -47,7 +48,10 @@ def main() -> None:
     """Look at the models that the order names."""
     with converted.ordered(Path(sys.argv[1])) as order:
         for path in order["paths"]:
-            model_files.inspect(Path(path), allow_model_code=order["allow_model_code"])
+            found = model_files.inspect(Path(path), allow_model_code=order["allow_model_code"])
+            if found.config is not None and is_text(found.config):
+                # its weights are read in the process that runs it, too
+                read(Path(path))
 
 
 if __name__ == "__main__":

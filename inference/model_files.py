@@ -35,7 +35,7 @@ MOST_JSON = 64 << 20
 
 _WEIGHTS = "model_weights"
 _ARCHIVED_WEIGHTS = "model.weights.h5"
-_UNREADABLE = (
+UNREADABLE = (
     *(OSError, RuntimeError, LookupError, TypeError, ValueError),
     *(zipfile.BadZipFile, zlib.error, EOFError),
 )
@@ -58,8 +58,10 @@ class StoredModel:
     """One model on disk, found and looked at, not loaded.
 
     `path` is the file, or a SavedModel's folder; `name` is what to call it in messages; `config` is its
-    Keras configuration (None for a SavedModel, whose graph stands for itself). `sleap_config` and
-    `skeleton` are the JSON files that belong to it, where there are any.
+    Keras configuration (None for a SavedModel, whose graph stands for itself), `keras_version` what wrote it
+    (None: it does not say). `sleap_config` and `companion` are the JSON files that belong to it, where there
+    are any: the companion is named as the model is, and is a plain pose model's skeleton or a character
+    model's vocabulary.
     """
 
     path: pathlib.Path
@@ -67,7 +69,8 @@ class StoredModel:
     format: Format
     config: dict[str, Any] | None
     sleap_config: pathlib.Path | None = None
-    skeleton: pathlib.Path | None = None
+    companion: pathlib.Path | None = None
+    keras_version: str | None = None
 
 
 def find(path: pathlib.Path) -> pathlib.Path:
@@ -101,20 +104,33 @@ def inspect(path: pathlib.Path, *, allow_model_code: bool = False) -> StoredMode
     """Find a model and read what it says of itself; refuse it if it is broken or carries code."""
     file = find(path)
     name = path.name if file == path else f"{path.name}/{file.name}"
-    skeleton = _skeleton_file(path, file)
-    # a skeleton file is of one model alone, so it is the closer word where both stand there
-    sleap_config = _first_file([file.parent / SLEAP_CONFIG], path.parent) if skeleton is None else None
+    held = companion(path)
+    # a companion is of one model alone, so it is the closer word where both stand there
+    sleap_config = _first_file([file.parent / SLEAP_CONFIG], path.parent) if held is None else None
     if file.name == SAVED_MODEL and file != path:
         if not allow_model_code:
             model_code.refuse_in_saved_model(name, _read_bytes(file, name))
         _refuse_links_out(path)
-        return StoredModel(file.parent, name, Format.SAVED_MODEL, None, sleap_config, skeleton)
-    form, config = _read_zip(file, name) if file.suffix.lower() == ".keras" else _read_hdf5(file, name)
+        return StoredModel(file.parent, name, Format.SAVED_MODEL, None, sleap_config, held)
+    read = _read_zip if file.suffix.lower() == ".keras" else _read_hdf5
+    form, config, version = read(file, name)
     # how a model was trained (its losses, its metrics) is nobody's business here, and may name code
     config.pop("compile_config", None)
     if not allow_model_code:
         model_code.refuse_in_config(name, config)
-    return StoredModel(file, name, form, config, sleap_config, skeleton)
+    return StoredModel(file, name, form, config, sleap_config, held, version)
+
+
+def companion(path: pathlib.Path) -> pathlib.Path | None:
+    """The JSON file that is named as the model at a path is, if there is one: `best_model.json`.
+
+    It stands beside `best_model.h5`; for a folder also, as `<folder>.json`, beside the folder.
+    """
+    file = find(path)
+    candidates = [file.with_suffix(".json")]
+    if file != path:
+        candidates.append(path.with_name(path.name + ".json"))
+    return _first_file(candidates, path.parent)
 
 
 def read_json(file: pathlib.Path) -> dict[str, Any]:
@@ -154,14 +170,6 @@ def _is_edge(edge: Any, n_nodes: int) -> bool:
     )
 
 
-def _skeleton_file(path: pathlib.Path, file: pathlib.Path) -> pathlib.Path | None:
-    """`best_model.json` beside `best_model.h5`; for a folder also `<folder>.json` beside the folder."""
-    candidates = [file.with_suffix(".json")]
-    if file != path:
-        candidates.append(path.with_name(path.name + ".json"))
-    return _first_file(candidates, path.parent)
-
-
 def _first_file(candidates: list[pathlib.Path], root: pathlib.Path) -> pathlib.Path | None:
     return next((file for file in candidates if file.is_file() and is_inside(file, root)), None)
 
@@ -189,8 +197,8 @@ def _read_bytes(file: pathlib.Path, name: str) -> bytes:
         raise ModelError(f"{name} cannot be read: {error.strerror}.") from error
 
 
-def _read_hdf5(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
-    """Format and configuration of a Keras HDF5 file; files older than the version's mark are Keras 2."""
+def _read_hdf5(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any], str | None]:
+    """Format, configuration and version of a Keras HDF5 file; without a version it is of Keras 2."""
     try:
         with file.open("rb") as stream:
             start = stream.read(len(_HDF5_SIGNATURE))
@@ -207,10 +215,11 @@ def _read_hdf5(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
             )
         with h5py.File(file, "r") as content:
             archives.refuse_hdf5(name, content, file.stat().st_size)
-            version = _text(content.attrs.get("keras_version", "2"))
+            said = content.attrs.get("keras_version")
+            version = None if said is None else _text(said)
             config = content.attrs.get("model_config")
             groups = sorted(content)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelError(f"{name} is damaged or cut off: it begins as HDF5 but cannot be read.") from error
     if config is None:
         raise ModelError(_without_config(name, groups))
@@ -219,8 +228,8 @@ def _read_hdf5(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
             f"{name} holds no weights: they have to be in its group {_WEIGHTS}, and it holds "
             f"{_few(groups)}. Save the whole model, with model.save(…)."
         )
-    form = Format.H5_KERAS3 if version.split(".")[0] == "3" else Format.H5_KERAS2
-    return form, _json_object(config, name)
+    form = Format.H5_KERAS3 if _major(version) == "3" else Format.H5_KERAS2
+    return form, _json_object(config, name), version
 
 
 def _without_config(name: str, groups: list[str]) -> str:
@@ -234,8 +243,8 @@ def _few(groups: list[str]) -> str:
     return ", ".join(groups[:3]) + (", …" if len(groups) > 3 else "") if groups else "nothing"
 
 
-def _read_zip(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
-    """Format and configuration of a `.keras` archive."""
+def _read_zip(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any], str | None]:
+    """Format, configuration and version of a `.keras` archive."""
     if not zipfile.is_zipfile(file):
         raise ModelError(
             f"{name} is no model, or is cut off: a .keras file is a zip archive, and this is none."
@@ -254,10 +263,14 @@ def _read_zip(file: pathlib.Path, name: str) -> tuple[Format, dict[str, Any]]:
             weights = archive.read(_ARCHIVED_WEIGHTS)
         with h5py.File(io.BytesIO(weights), "r") as content:
             archives.refuse_hdf5(name, content, len(weights))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelError(f"{name} is damaged: its archive cannot be read.") from error
-    version = str(metadata.get("keras_version", "3"))
-    return (Format.ZIP_KERAS2 if version.split(".")[0] == "2" else Format.ZIP_KERAS3), config
+    version = None if "keras_version" not in metadata else str(metadata["keras_version"])
+    return (Format.ZIP_KERAS2 if _major(version) == "2" else Format.ZIP_KERAS3), config, version
+
+
+def _major(version: str | None) -> str:
+    return (version or "").split(".")[0]
 
 
 def _json_object(content: Any, name: str) -> dict[str, Any]:

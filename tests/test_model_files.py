@@ -101,7 +101,7 @@ def test_a_link_out_counts_as_not_there(tmp_path, outside):
     for link in (models / "fly.json", models / "fly" / "a.json", models / "fly" / "training_config.json"):
         link.symlink_to(outside / "secret.json")
     model = model_files.inspect(models / "fly")
-    assert (model.path, model.skeleton, model.sleap_config) == (inner, None, None)
+    assert (model.path, model.companion, model.sleap_config) == (inner, None, None)
     assert model_files.inspect(inner).sleap_config is None
 
 
@@ -115,7 +115,7 @@ def test_a_link_that_stays_inside_is_followed(tmp_path, outside):
     for name in ("fly", "same"):
         model = model_files.inspect(models / name)
         assert model.path == models / name / "best_model.h5"
-        assert model.skeleton == models / name / "best_model.json"
+        assert model.companion == models / name / "best_model.json"
 
 
 @pytest.mark.parametrize("link", ["variables", "variables/variables.index"])
@@ -229,7 +229,7 @@ def test_the_json_beside_a_file(tmp_path):
     assert model_files.inspect(path).sleap_config == tmp_path / "training_config.json"
     (tmp_path / "fly.json").write_text("{}")
     model = model_files.inspect(path)
-    assert (model.skeleton, model.sleap_config) == (tmp_path / "fly.json", None)
+    assert (model.companion, model.sleap_config) == (tmp_path / "fly.json", None)
 
 
 def test_the_json_of_a_folder(tmp_path):
@@ -237,9 +237,9 @@ def test_the_json_of_a_folder(tmp_path):
     folder.mkdir()
     write_h5(folder / "best_model.h5", {})
     (tmp_path / "fly.json").write_text("{}")
-    assert model_files.inspect(folder).skeleton == tmp_path / "fly.json"
+    assert model_files.inspect(folder).companion == tmp_path / "fly.json"
     (folder / "best_model.json").write_text("{}")
-    assert model_files.inspect(folder).skeleton == folder / "best_model.json"
+    assert model_files.inspect(folder).companion == folder / "best_model.json"
 
 
 def test_a_skeleton(tmp_path):

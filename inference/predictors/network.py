@@ -97,7 +97,7 @@ class Network:
                 f"{model.name} takes images of {self._engine.input_shape[2]} channels; "
                 "it has to take 1 (gray) or 3 (red, green, blue)."
             )
-        if self.config is None and model.skeleton is None:
+        if self.config is None and model.companion is None:
             _refuse_without_config(model.name, self._engine.output_names)
         self.preparation = _preparation(self._engine, self.config)
         outputs = self._warm()
@@ -253,11 +253,11 @@ def _info(model: StoredModel, config: SleapConfig | None, outputs: Outputs, head
         many = config.head != "single_instance"
         info = ModelInfo(config.nodes, config.edges, config.symmetries, config.classes, many, layers)
         said = "training_config.json"
-    elif model.skeleton is not None:
-        nodes, edges = model_files.read_skeleton(model.skeleton)
+    elif model.companion is not None:
+        nodes, edges = model_files.read_skeleton(model.companion)
         grouped = heads.pafs is not None and outputs[heads.pafs].shape[2] == 2 * len(edges)
         info = ModelInfo(nodes, edges, many=grouped, layers=layers)
-        said = model.skeleton.name
+        said = model.companion.name
         if heads.pafs and not grouped:
             raise ModelError(
                 f"{said} names {len(edges)} edges, so {heads.pafs} of {model.name} needs {2 * len(edges)} "

@@ -161,6 +161,7 @@ OPERATIONS: dict[tuple[str, str], Part] = {
     ),
     ("/metrics", "get"): operation("Figures for Prometheus.", {200: file("Its text.", "text/plain")}),
     ("/plotly.min.js", "get"): _static("A script of the page.", "text/javascript", parameters=[]),
+    ("/tfjs/tf.min.js", "get"): _static("TF.js, where it was fetched.", "text/javascript", parameters=[]),
     ("/static/{filename}", "get"): _static(
         "A file of the page.", "text/javascript", "text/css", "image/svg+xml", parameters=[_FILENAME]
     ),

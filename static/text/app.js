@@ -7,14 +7,14 @@ import { AddressWriter } from '../address.js'
 import { isUnanswered, onSilence } from '../asking.js'
 import { chooser } from '../chooser.js'
 import { watchHealth } from '../health.js'
-import { listModels } from '../server.js'
 import { onLoggedOut } from '../session.js'
 import { bindThemeSwitch } from '../switch.js'
 import { Alternatives } from './alternatives.js'
 import { Column } from './column.js'
 import { EntropyChart } from './entropy.js'
 import { FrequencyChart } from './frequencies.js'
-import { describe, runsHere } from './models.js'
+import { LocalPanel } from './local/panel.js'
+import { describe, listTextModels, modelTitle, runsHere, runsThere } from './models.js'
 import { Reference } from './reference.js'
 import { showScale } from './scale.js'
 import { applyAddress, readSettings, settingsQuery, wrong } from './settings.js'
@@ -47,13 +47,18 @@ const columns = [el.first, el.second].map((root, which) => new Column(root, card
   },
 }))
 const reference = new Reference(el, { changed: () => tick(), error: showError })
-const models = () => listModels('text')
 const model = chooser({
-  select: el.model, empty: el['no-models'], list: models, wanted: place.get('model') || el.model.dataset.default,
-  insist: place.has('model'), onChange: choose, onList: choose,
+  select: el.model, empty: el['no-models'], list: listTextModels, title: modelTitle,
+  wanted: place.get('model') || el.model.dataset.default, insist: place.has('model'), onChange: choose, onList: choose,
 })
 const other = chooser({
-  select: el.model_b, list: models, wanted: place.get('model_b') ?? '', none: 'The same', onChange: choose, onList: choose,
+  select: el.model_b, list: listTextModels, title: modelTitle, wanted: place.get('model_b') ?? '', none: 'The same',
+  onChange: choose, onList: choose,
+})
+new LocalPanel(el, {
+  model: () => model.value,
+  use: (name) => model.choose(name),
+  changed: refresh,
 })
 let begun = 0 // how many texts were
 let known = null // the models that `choose` was told of
@@ -121,11 +126,13 @@ async function choose() {
   const [facts, ...here] = await Promise.all([describe(model.value), ...names.map(runsHere)])
   if (known !== mine) return
   reference.setModel(facts)
-  allowHere(here.every(Boolean))
+  allowHere(here.every(Boolean), names.every(runsThere))
 }
 
-/** A model runs in this browser only if all that is needed is there. */
-function allowHere(can) {
+/** A model runs in this browser only if all that is needed is there, and nowhere else if it is kept here. */
+function allowHere(can, canThere) {
+  el['run-server'].disabled = !canThere
+  if (!canThere && can) el['run-browser'].checked = true
   el['run-browser'].disabled = !can
   el['run-browser'].parentElement.title = can ? '' : 'This needs TensorFlow.js in the server’s set-up, and a model that it can run.'
   if (can && place.get('run') === 'browser') el['run-browser'].checked = true

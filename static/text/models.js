@@ -4,8 +4,22 @@
  */
 
 import { ask } from '../asking.js'
+import { listModels } from '../server.js'
+import { called, described, isSavedHere, saved, shown } from './local.js'
 
 const addressOf = (model) => `text_models/${encodeURIComponent(model)}`
+
+/** @returns {Promise<string[]>} the character models: the server's, then those that this browser keeps */
+export async function listTextModels() {
+  const [there, here] = await Promise.all([listModels('text'), saved().catch(() => [])])
+  return [...there, ...here.map(({ name }) => called(name))]
+}
+
+/** @returns {string} what a model is called in the list */
+export const modelTitle = (model) => (isSavedHere(model) ? `${shown(model)} (in this browser)` : model)
+
+/** @returns {boolean} whether the server can run a model */
+export const runsThere = (model) => !isSavedHere(model)
 
 /**
  * What is known of a model without loading it, or null if nothing is.
@@ -14,6 +28,7 @@ const addressOf = (model) => `text_models/${encodeURIComponent(model)}`
  */
 export async function describe(model) {
   try {
+    if (isSavedHere(model)) return await described(shown(model))
     const response = await ask(addressOf(model), { cache: 'no-store' })
     return response.ok ? await response.json() : null
   } catch {
@@ -27,6 +42,7 @@ export async function describe(model) {
  * @returns {Promise<boolean>}
  */
 export async function runsHere(model) {
+  if (isSavedHere(model)) return true
   const isThere = async (address) => (await ask(address, { method: 'HEAD' })).ok
   try {
     return (await isThere('tfjs/tf.min.js')) && (await isThere(`${addressOf(model)}/tfjs/model.json`))

@@ -243,7 +243,7 @@ def test_a_reload_comes_back_to_what_was_set(page, server):
     page.locator("#model_b").select_option("slow.h5")
     page.reload()
     expect(page.locator("#model_b")).to_have_value("slow.h5")
-    controls = "model seed length top_n temperature random_state temperature_b top_n_b".split()
+    controls = ["model", "seed", "length", "top_n", "temperature", "random_state", "temperature_b", "top_n_b"]
     values = [page.locator(f"#{name}").input_value() for name in controls]
     assert values == ["chain.h5", "x & é\n", "77", "4", "0.5", "3", "2", "3"]
     expect(page.get_by_role("article", name="Text B", exact=True)).to_be_visible()

@@ -1,0 +1,117 @@
+"""From a network's outputs to the next character: temperature, cut, draw. Pure.
+
+All in float64. A draw takes the very character that `numpy.random.default_rng(…).choice` would, given the
+same probabilities and the same uniform number. Rows are texts that are written together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.errors import FrameError
+from inference.messages import TextOptions
+
+Floats = npt.NDArray[np.float64]
+
+LIKELIEST = 5
+"""How many of the likeliest characters are told."""
+
+
+def probabilities(logits: npt.NDArray[Any], temperature: float | Floats = 1.0) -> Floats:
+    """The probabilities (…, characters) of logits of that shape, each raised to 1 / `temperature`, rescaled.
+
+    `temperature` is one number, or one for each row, (…, 1).
+    """
+    powers: Floats = logits.astype(np.float64)
+    # before the division: a tiny temperature makes nothing infinite that is not far below the largest
+    powers -= powers.max(axis=-1, keepdims=True)
+    powers /= temperature
+    np.exp(powers, out=powers)
+    powers /= powers.sum(axis=-1, keepdims=True)
+    return powers
+
+
+def cut(chances: Floats, top_n: int) -> Floats:
+    """Probabilities (characters,) with all but the `top_n` largest at 0, rescaled to sum 1.
+
+    Exactly so many are kept: of equal ones those with lower ids.
+    """
+    rows = _cut_rows(chances[np.newaxis].copy(), np.array([top_n]))
+    return rows.reshape(-1)
+
+
+def _cut_rows(chances: Floats, top_n: npt.NDArray[np.int64]) -> Floats:
+    """Each row cut to so many, (rows,), in place."""
+    rows, size = chances.shape
+    kept = np.minimum(top_n, size)
+    if (kept < size).any():
+        least = np.sort(chances, axis=1)[np.arange(rows), size - kept][:, np.newaxis]
+        is_kept = chances >= least
+        if np.count_nonzero(is_kept) > kept.sum():
+            _drop_ties(is_kept, chances == least, kept)
+        chances *= is_kept
+    chances /= chances.sum(axis=1, keepdims=True)
+    return chances
+
+
+def _drop_ties(
+    is_kept: npt.NDArray[np.bool_], is_least: npt.NDArray[np.bool_], kept: npt.NDArray[np.int64]
+) -> None:
+    """Of those that equal a row's least to be kept, keep only the first, so that `kept` remain."""
+    for row, ties, count in zip(is_kept, is_least, kept, strict=True):
+        surplus = np.count_nonzero(row) - count
+        row[np.flatnonzero(ties)[::-1][:surplus]] = False
+
+
+class Sampler:
+    """Draws the next characters of some texts, each with options of its own."""
+
+    def __init__(self, options: Sequence[TextOptions]) -> None:
+        self._temperature = np.array([[one.temperature] for one in options])
+        # more than any vocabulary has are all of it; a larger number need not fit into 64 bits
+        self._top_n = np.array([min(one.top_n, 1 << 32) for one in options])
+        self._is_greedy = bool((self._top_n == 1).all())
+
+    def draw(self, logits: npt.NDArray[Any], uniform: Floats) -> npt.NDArray[np.int64]:
+        """The next id of each row, (rows,), from logits (rows, characters) and a number from 0 to 1 for each.
+
+        The rows may be fewer than the options: the first ones. What comes of logits that are not finite are
+        ids, too; `statistics` refuses them.
+        """
+        if self._is_greedy:
+            likeliest: npt.NDArray[np.int64] = logits.argmax(axis=1)
+            return likeliest
+        rows = len(logits)
+        chances = _cut_rows(probabilities(logits, self._temperature[:rows]), self._top_n[:rows])
+        sums = chances.cumsum(axis=1)
+        sums /= sums[:, -1:]
+        drawn: npt.NDArray[np.int64] = (sums <= uniform[:, np.newaxis]).sum(axis=1)
+        return drawn
+
+
+def uniforms(random_state: int, first: int, count: int) -> Floats:
+    """Draws number `first` up to, not including, `first + count` of the generator of a random state."""
+    bits = np.random.PCG64(random_state)
+    return np.random.Generator(bits.advance(first)).random(count)
+
+
+def statistics(
+    logits: npt.NDArray[Any], ids: npt.NDArray[np.int64]
+) -> tuple[Floats, Floats, npt.NDArray[np.int64], Floats]:
+    """What logits (n, characters) say of n drawn ids, before temperature and cut.
+
+    Probabilities (n,), entropies (n,) in bits, the likeliest ids (n, 5 or all), the likeliest first, of
+    equal ones the lower, and their probabilities.
+    """
+    chances = probabilities(logits)
+    if not np.isfinite(chances).all():
+        raise FrameError("the model's output is not finite here: there are no probabilities to draw from.")
+    places = np.arange(len(ids))
+    logs = np.log2(chances, out=np.zeros_like(chances), where=chances > 0)
+    entropies = np.abs(np.einsum("nc,nc->n", chances, logs))
+    likeliest = np.argsort(-chances, axis=1, kind="stable")[:, :LIKELIEST]
+    return chances[places, ids], entropies, likeliest, chances[places[:, np.newaxis], likeliest]
