@@ -51,7 +51,11 @@ export class EntropyChart {
     const longest = Math.max(FEWEST, ...columns.map(({ length }) => length))
     const range = this.#plot.range ?? [0, longest + 1]
     const seen = EntropyChart.window(Math.min(range[1], longest) - range[0])
-    this.#plot.draw(columns.flatMap((written, column) => traces(written, column, range, seen)), { range: [...range] })
+    // Of one text the nearest character is meant, wherever its value; of two the nearest line.
+    this.#plot.draw(columns.flatMap((written, column) => traces(written, column, range, seen)), {
+      xaxis: { range: [...range] },
+      hovermode: columns.length > 1 ? 'closest' : 'x',
+    })
     return seen
   }
 }

@@ -80,6 +80,7 @@ def add_text(app: Flask, server: ReplayServer) -> None:
         server.text_streams.append(stream)
         name = stream.query["model_name"]
         if name == "lost.h5":
+            stream.ended = time.monotonic()
             return jsonify(error=f"There is no model named {name} in the models folder."), 404
         if name == "full.h5" and not server.release.is_set():
             return jsonify(error="64 streams are open already."), 503, {"Retry-After": "1"}
