@@ -12,16 +12,17 @@ export PIP_USER := 0
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint format bench soak fuzz audit clean venv ready-run ready-dev ready-audit
+.PHONY: help run test lint format bench soak fuzz audit clean tfjs venv ready-run ready-dev ready-audit
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo '  ARGS="..." is handed on, for example: make run ARGS="--port 8000", make test ARGS="-k wire"'
 
 run: ready-run ## start the app on the sample
+	@$(PY) -m tfjs || echo "The app goes on without it: text is written on the server only. make tfjs tries again." >&2
 	@exec $(PY) app.py $(ARGS)
 
-test: ready-dev ## run every test, the page in real Chromium included
+test: ready-dev tfjs ## run every test, the page in real Chromium included
 	@$(PY) -m tests.browser.chromium
 	$(PY) -m pytest $(ARGS)
 
@@ -44,12 +45,15 @@ fuzz: ready-dev ## feed every parser with bytes that nobody thought of, ten seco
 	$(PY) -m fuzz $(ARGS)
 
 audit: ready-audit ## ask whether a pinned package has a known vulnerability; one that cannot be asked for fails
-	@for pins in run dev audit; do \
+	@for pins in run dev audit npm; do \
 	  $(AUDIT) -m pip_audit --strict --no-deps --disable-pip --progress-spinner off -r requirements/$$pins.txt $(ARGS) || exit 1; \
 	done
 
+tfjs: ready-run ## fetch TF.js, which writes text in the browser
+	@$(PY) -m tfjs
+
 clean: ## remove .venv and every cache
-	rm -rf .venv .venv-audit fuzz/crashes .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-audit tfjs/served fuzz/crashes .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name .git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A .venv that starts, has pip and is of the version asked for is kept; a broken or half-made one is made again.

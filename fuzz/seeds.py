@@ -87,6 +87,9 @@ def _film(name: str, codec: str) -> bytes:
         return path.read_bytes()
 
 
+_SENT = Sent(1, (("r", 1), ("r", 2)))
+
+
 def _text_config(*layers: dict[str, object]) -> dict[str, object]:
     first = {"class_name": "Embedding", "config": {"name": "e", "input_dim": 3, "output_dim": 2}}
     last = {"class_name": "Dense", "config": {"name": "d", "units": 3, "activation": "softmax"}}
@@ -129,7 +132,10 @@ def _text_model() -> bytes:
 
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "wire": lambda: [
-        *map(_wire, (*_RECORDS, _FACTS, Credit("r", 3), Sent(1, "r", (1, 2)), Layer(b"png", 0, 0, 1, 1))),
+        *map(
+            _wire,
+            (*_RECORDS, _FACTS, Credit("r", 3), Sent(1, (("r", 1), ("r", 2))), Layer(b"png", 0, 0, 1, 1)),
+        ),
         b"[" * 2000,
     ],
     "journals": lambda: [

@@ -1,27 +1,9 @@
 /*
- * What the address says: video, models, frame, threshold and what else was set, so that a reload or a
- * shared link comes back to them. Written at most once a second while it plays, since browsers refuse more.
+ * Keeps a page's address up to date, so that a reload or a shared link comes back to what is on it: at
+ * most once a second, since browsers refuse more. What it says is the page's own.
  */
 
-export const DEFAULT_THRESHOLD = 0.2
 const EVERY = 1000
-
-/**
- * @param {string} search the address's query
- * @returns {{video: string, models: string[], compare: string[], frame: number, threshold: number}}
- */
-export function readAddress(search) {
-  const query = new URLSearchParams(search)
-  const frame = Number(query.get('frame'))
-  const threshold = Number(query.get('threshold') ?? NaN)
-  return {
-    video: query.get('video') ?? '',
-    models: query.getAll('model').slice(0, 2),
-    compare: query.getAll('compare').slice(0, 2),
-    frame: Number.isInteger(frame) && frame > 0 ? frame : 0,
-    threshold: threshold > 0 && threshold < 1 ? threshold : DEFAULT_THRESHOLD,
-  }
-}
 
 /** Writes the address, now or soon. */
 export class AddressWriter {
@@ -30,18 +12,10 @@ export class AddressWriter {
   #pending = ''
 
   /**
-   * @param {{video: string, models: string[], compare: string[], frame: number, threshold: number,
-   *   settings: Record<string, string>}} place
+   * @param {URLSearchParams} query what the address is to say
    * @param {{now?: boolean}} [when]
    */
-  write({ video, models, compare, frame, threshold, settings }, { now = false } = {}) {
-    const query = new URLSearchParams()
-    if (video) query.set('video', video)
-    for (const model of models) query.append('model', model)
-    for (const model of compare) query.append('compare', model)
-    if (frame) query.set('frame', String(frame))
-    if (threshold !== DEFAULT_THRESHOLD) query.set('threshold', String(threshold))
-    for (const [name, value] of Object.entries(settings)) query.set(name, value)
+  write(query, { now = false } = {}) {
     this.#pending = String(query)
     const wait = now ? 0 : this.#last + EVERY - performance.now()
     if (wait <= 0) this.#flush()

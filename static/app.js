@@ -3,7 +3,7 @@
  * nothing that a part below could decide.
  */
 
-import { AddressWriter, readAddress } from './address.js'
+import { AddressWriter } from './address.js'
 import { isUnanswered, onSilence } from './asking.js'
 import { ScoreChart } from './chart.js'
 import { chooser } from './chooser.js'
@@ -15,16 +15,18 @@ import { Legend } from './legend.js'
 import { allows, isActive, WORDS } from './machine.js'
 import { NewestFirst } from './newest.js'
 import { Pacer } from './pacer.js'
+import { placeQuery, readPlace } from './place.js'
 import { Player } from './player.js'
 import { bestScores } from './pose.js'
 import { clock, figure, Latency, milliseconds, Rate, videoTime } from './readouts.js'
 import { bindRuns } from './runs.js'
 import { ScoreTrack } from './scores.js'
-import { isLive, listModels, listVideos, newRunId, predictionsUrl, videoTitle } from './server.js'
+import { listModels } from './server.js'
 import { onLoggedOut } from './session.js'
 import { Settings } from './settings.js'
 import { bindThemeSwitch } from './switch.js'
 import { bindUpload } from './upload.js'
+import { isLive, listVideos, newRunId, predictionsUrl, videoTitle } from './videos.js'
 import { FrameView } from './view.js'
 
 const SEEK_REST = 250 // ms that a slider must rest before a new stream is opened for it
@@ -34,7 +36,7 @@ const NOTICE_STAYS = 1500 // ms that a notice can be read, though frames come ag
 const LOSS_STAYS = 15000 // likewise one that says what is lost for good
 
 const el = Object.fromEntries([...document.querySelectorAll('[id]')].map((node) => [node.id, node]))
-const place = readAddress(location.search)
+const place = readPlace(location.search)
 const address = new AddressWriter()
 
 const history = new FrameHistory()
@@ -86,11 +88,11 @@ const video = chooser({
   onChange: () => choose(0),
 })
 const model = chooser({
-  select: el.model, empty: el['no-models'], list: listModels, wanted: place.models[0] || el.model.dataset.default,
+  select: el.model, empty: el['no-models'], list: () => listModels('pose'), wanted: place.models[0] || el.model.dataset.default,
   insist: place.models.length > 0, onChange: () => choose(at),
 })
 const optional = (select, wanted) =>
-  chooser({ select, list: listModels, wanted: wanted ?? '', none: 'None', onChange: () => choose(at) })
+  chooser({ select, list: () => listModels('pose'), wanted: wanted ?? '', none: 'None', onChange: () => choose(at) })
 const second = optional(el.second, place.models[1])
 const compare = [optional(el.compare, place.compare[0]), optional(el['compare-second'], place.compare[1])]
 el.more.open = place.models.length > 1 || place.compare.length > 0
@@ -494,7 +496,7 @@ function writeAddress(when) {
   const listed = model.value || place.models.length === 0
   const chosen = listed ? models() : { models: place.models, compare: place.compare }
   const named = { video: video.value || place.video, ...chosen, settings: settings.query }
-  address.write({ ...named, frame: isLive(named.video) ? 0 : at, threshold: threshold() }, when)
+  address.write(placeQuery({ ...named, frame: isLive(named.video) ? 0 : at, threshold: threshold() }), when)
 }
 
 /**

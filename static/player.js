@@ -7,12 +7,10 @@
 
 import { after } from './machine.js'
 import { openStream, StreamError } from './stream.js'
+import { Turns } from './turns.js'
 
 /** A stream this many frames behind the wanted one is read on rather than replaced. */
 const READ_ON = 32
-
-/** After this long without a break the page gets its turn, in ms, however fast messages come. */
-const TURN = 8
 
 /**
  * @typedef {{frame: number, url: (frame: number) => string, live: boolean}} Run where to begin, a stream's
@@ -235,7 +233,7 @@ class Source {
   #on
   #next
   #reading = null
-  #since = performance.now()
+  #turns = new Turns()
 
   /** Whether no frame has come yet. */
   fresh = true
@@ -244,7 +242,7 @@ class Source {
     this.#next = from
     this.#on = on
     const notice = (text, state) => this.#abort.signal.aborted || on.notice(text, state)
-    this.#events = openStream(url, { signal: this.#abort.signal, onNotice: notice })
+    this.#events = openStream(() => url, { signal: this.#abort.signal, place: 'frame_idx', onNotice: notice })
   }
 
   reaches(frame) {
@@ -265,7 +263,7 @@ class Source {
 
   async #read() {
     for (;;) {
-      if (performance.now() - this.#since > TURN) await this.#yieldToPage()
+      await this.#turns.yieldToPage()
       const { value: event, done } = await this.#events.next()
       if (done) return null
       const entry = this.#take(event)
@@ -290,17 +288,5 @@ class Source {
     this.fresh = false
     this.#on.received(entry)
     return entry
-  }
-
-  async #yieldToPage() {
-    await new Promise((resolve) => {
-      const { port1, port2 } = new MessageChannel()
-      port1.onmessage = () => {
-        port1.close()
-        resolve()
-      }
-      port2.postMessage(null)
-    })
-    this.#since = performance.now()
   }
 }

@@ -1,35 +1,31 @@
 /*
- * What the server has and how it is: the lists of videos and models, the workers' health, and the
- * address of a stream. The streams themselves are stream.js's.
+ * What the server has and how it is, as every page asks it: lists of names, and the workers' health. What
+ * a kind of model has beside that is in that kind's own file; the streams are stream.js's.
  */
 
 import { ask } from './asking.js'
-
-/** The page asks for peaks down to this score, so that the threshold moves with no new inference. */
-export const FLOOR = 0.05
 
 async function get(path) {
   const response = await ask(path, { cache: 'no-store' })
   return { ok: response.ok, status: response.status, body: await response.json() }
 }
 
-async function names(path) {
+/**
+ * A list of names.
+ * @param {string} path
+ * @returns {Promise<string[]>}
+ */
+export async function names(path) {
   const { ok, body } = await get(path)
   if (!ok) throw new Error(body.error ?? 'The server could not list its files.')
   return body
 }
 
-/** Whether a name in the list of videos is a live source's: of those only the newest frame counts. */
-export const isLive = (video) => /^(camera|stream):/.test(video)
-
-/** @returns {string} what a video is called in the list */
-export const videoTitle = (video) => (isLive(video) ? `${video.replace(':', ' ')} (live)` : video)
-
-/** @returns {Promise<string[]>} */
-export const listVideos = () => names('get_available_videos')
-
-/** @returns {Promise<string[]>} */
-export const listModels = () => names('get_available_models')
+/**
+ * @param {'pose' | 'text'} kind
+ * @returns {Promise<string[]>}
+ */
+export const listModels = (kind) => names(`get_available_models?kind=${kind}`)
 
 /**
  * @returns {Promise<{status: 'ready' | 'loading' | 'failed' | 'gone', text: string}>} how the workers are
@@ -45,24 +41,4 @@ export async function health() {
   } catch {
     return { status: 'gone', text: 'The server does not answer' }
   }
-}
-
-/**
- * @param {{video: string, models: string[], compare: string[], frame: number, threshold: number, runId: string,
- *   settings: Record<string, string>}} request
- * @returns {string}
- */
-export function predictionsUrl({ video, models, compare, frame, threshold, runId, settings }) {
-  const asked = new URLSearchParams({ video_name: video, ...settings, start: frame, threshold, floor: FLOOR })
-  for (const model of models) asked.append('model_name', model)
-  for (const model of compare) asked.append('compare', model)
-  asked.set('run_id', runId)
-  return `generate_predictions?${asked}`
-}
-
-/** @returns {string} a name that no other run has */
-export function newRunId() {
-  if (crypto.randomUUID) return crypto.randomUUID()
-  // a page that did not come over https, nor from this machine, is not given that function
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,7 +1,7 @@
 /*
- * One stream of predictions over HTTP: the request, its errors in words, and going on after a broken
- * connection, or once a server that was full has room. It reads only when it is asked for the next event, so that whoever does not ask holds
- * the server back (backpressure): that is all that pausing needs.
+ * One stream of a run's results over HTTP: the request, its errors in words, and going on after a broken
+ * connection, or once a server that was full has room. It reads only when it is asked for the next event,
+ * so that whoever does not ask holds the server back (backpressure): that is all that pausing needs.
  */
 
 import { ask } from './asking.js'
@@ -22,17 +22,18 @@ export class StreamError extends Error {}
 /**
  * The events of a stream, reconnecting where the connection breaks, until `done`, a `failure` of the
  * whole run, or an abort.
- * @param {string} url
+ * @param {() => string} address asked for anew with every connection
  * @param {object} options
  * @param {AbortSignal} options.signal
+ * @param {string} options.place what a message calls its place in the run: a `failure` without one ends the run
  * @param {(text: string, state?: string) => void} [options.onNotice] told of waiting and reconnecting, with the
  *   state 'again'; '' when it is over
  * @param {number[]} [options.pauses]
  * @returns {AsyncGenerator<{type: string, id: string, data: any}>}
  */
-export async function* openStream(url, { signal, onNotice = () => {}, pauses = PAUSES }) {
+export async function* openStream(address, { signal, place, onNotice = () => {}, pauses = PAUSES }) {
   let lastId = ''
-  let tries = 0 // since the last frame
+  let tries = 0 // since the last message
   let told = false
   const say = (text) => {
     told = text !== ''
@@ -41,11 +42,11 @@ export async function* openStream(url, { signal, onNotice = () => {}, pauses = P
   for (;;) {
     let broken
     try {
-      for await (const event of readOnce(url, lastId, signal)) {
+      for await (const event of readOnce(address(), lastId, signal)) {
         if (told) say('')
         if (event.id !== lastId) tries = 0 // a server that only ever says hello is no progress
         lastId = event.id
-        const closes = event.type === 'done' || (event.type === 'failure' && event.data.frame_idx === null)
+        const closes = event.type === 'done' || (event.type === 'failure' && event.data[place] === null)
         yield event
         if (closes) return
       }

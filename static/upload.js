@@ -4,6 +4,7 @@
  */
 
 import { ask } from './asking.js'
+import { bindDrop } from './dropping.js'
 import { noteStatus } from './session.js'
 
 /**
@@ -24,22 +25,7 @@ export function bindUpload({ input, panel, bar, text, cancel, target, onDone, on
     input.value = ''
   })
   cancel.addEventListener('click', () => request?.abort())
-  let depth = 0 // dragenter and dragleave come for every element on the way
-  const holdsFile = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files')
-  const show = (change) => {
-    depth = change === 0 ? 0 : Math.max(0, depth + change)
-    target.hidden = depth === 0
-  }
-  addEventListener('dragenter', (event) => holdsFile(event) && show(1))
-  addEventListener('dragleave', (event) => holdsFile(event) && show(-1))
-  addEventListener('dragover', (event) => holdsFile(event) && event.preventDefault())
-  addEventListener('drop', (event) => {
-    if (!holdsFile(event)) return
-    event.preventDefault()
-    show(0)
-    const [file] = event.dataTransfer.files
-    if (file) send(file)
-  })
+  bindDrop({ target, onFile: send })
 
   async function send(file) {
     if (request) return onError('A video is being sent already: wait for it, or cancel it.')

@@ -333,7 +333,7 @@ def test_every_pin_is_exact_and_names_no_address(path: str) -> None:
     assert addresses(text) == []
 
 
-@pytest.mark.parametrize("kind", ["run", "dev", "audit"])
+@pytest.mark.parametrize("kind", ["run", "dev", "audit", "npm"])
 def test_every_direct_requirement_says_why(kind: str) -> None:
     assert without_reason(read(f"requirements/{kind}.in")) == []
 
@@ -350,7 +350,9 @@ def test_the_lock_files_hold_what_is_asked_for() -> None:
         assert locked.items() <= with_dev.items(), "run.txt and dev.txt pin different versions"
 
 
-@pytest.mark.parametrize("path", ["run.in", "run.txt", "dev.in", "dev.txt", "audit.in", "audit.txt"])
+@pytest.mark.parametrize(
+    "path", ["run.in", "run.txt", "dev.in", "dev.txt", "audit.in", "audit.txt", "npm.in", "npm.txt"]
+)
 def test_each_python_gets_one_version_of_each(path: str) -> None:
     text = read(f"requirements/{path}")
     for python, platform in itertools.product(PYTHONS, PLATFORMS):

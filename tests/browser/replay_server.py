@@ -23,6 +23,7 @@ from flask import Flask, Response, jsonify, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
 from inference.web.guard import SECURITY
+from tests.browser import replay_text
 from tests.browser.recording import Recording, make_recording
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +93,9 @@ class ReplayServer:
         self.runs: list[dict[str, Any]] = []
         self.release = threading.Event()
         self.streams: list[Stream] = []
+        self.text_models = list(replay_text.BEHAVIOURS)
+        self.text_rate = 400.0  # characters/s
+        self.text_streams: list[replay_text.TextStream] = []
         self._closing = threading.Event()
         logging.getLogger("waitress").setLevel(logging.CRITICAL)
         listener = socket.create_server(("127.0.0.1", 0))
@@ -114,6 +118,11 @@ class ReplayServer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether every stream is to end."""
+        return self._closing.is_set()
 
     def close(self) -> None:
         """Ends every stream and stops listening: to the page, the server is gone."""
@@ -160,7 +169,7 @@ class ReplayServer:
 
         @app.get("/get_available_models")
         def models() -> Response:
-            return jsonify(self.models)
+            return jsonify(self.text_models if request.args["kind"] == "text" else self.models)
 
         @app.get("/healthz")
         def healthz() -> ResponseReturnValue:
@@ -199,6 +208,8 @@ class ReplayServer:
         def delete(run_id: str) -> ResponseReturnValue:
             self.runs = [run for run in self.runs if run["run_id"] != run_id]
             return "", 204
+
+        replay_text.add_text(app, self)
 
         @app.get("/generate_predictions")
         def generate_predictions() -> ResponseReturnValue:

@@ -10,6 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from inference.settings import KINDS
+from inference.text.vocabulary import DEFAULT
+
+TEXT_KIND = next(kind for kind in KINDS if kind.name == "text")
 LETTERS = ("", *"\n abcdefgh.")
 """A vocabulary of 12."""
 
@@ -64,6 +68,12 @@ def write(
     if vocabulary is not None:
         write_vocabulary(path, vocabulary)
     return path
+
+
+def small(path: Path, units: int = 16, size: int = len(DEFAULT), random_state: int = 0) -> Path:
+    """Write a model of one LSTM that writes fast, without a vocabulary of its own."""
+    layers = entries(recurrent("LSTM", units), size=size)
+    return write(path, layers, vocabulary=None, random_state=random_state)
 
 
 def write_vocabulary(model: Path, vocabulary: Sequence[str] = LETTERS) -> None:

@@ -1,0 +1,63 @@
+/*
+ * Writing text with a model that is fed a character at a time: the settings checked, the seed fed, then the loop
+ * of draw, append, feed. Its events are those that the server streams.
+ */
+
+import { Refused } from './network.js'
+import { Random } from './random.js'
+import { cut, draw, entropy, heated, largest } from './sampling.js'
+
+const SIZES = [1, 1, 2, 4, 8, 16]
+const LARGEST = 32 // characters of a piece behind those
+const LONGEST_SEED = 1000
+const LONGEST_TEXT = 100000
+const HOTTEST = 100
+
+/**
+ * The text's messages, one piece after the other.
+ * @param {Stepper} stepper
+ * @param {Vocabulary} vocabulary
+ * @param {{seed: string, length: number, topN: number, temperature: number, randomState: number}} settings
+ * @returns {Generator<{index: number, text: string, probs: number[], entropies: number[], alternatives: Array}>}
+ */
+export function* pieces(stepper, vocabulary, { seed, length, topN, temperature, randomState }) {
+  const random = new Random(randomState)
+  let probabilities
+  for (const id of vocabulary.encode(seed)) probabilities = stepper.feed(id)
+  for (let index = 0, piece = 0; index < length; piece++) {
+    const count = Math.min(SIZES[piece] ?? LARGEST, length - index)
+    const said = { index, text: '', probs: [], entropies: [], alternatives: [] }
+    for (let i = 0; i < count; i++) {
+      const id = draw(cut(heated(probabilities, temperature), topN), random.next())
+      if (id < 0) throw new Refused('The model gives no probabilities here: its output is not finite.')
+      tell(said, id, probabilities, vocabulary)
+      index += 1
+      if (index < length) probabilities = stepper.feed(id)
+    }
+    yield said
+  }
+}
+
+function tell(said, id, probabilities, vocabulary) {
+  said.text += vocabulary.character(id)
+  said.probs.push(probabilities[id])
+  said.entropies.push(entropy(probabilities))
+  said.alternatives.push(largest(probabilities).map((other) => [vocabulary.character(other), probabilities[other]]))
+}
+
+/**
+ * Settings as a text is written with them, a random state drawn where there is none; Refused if they make no sense.
+ */
+export function checked(settings) {
+  const { seed, length, topN, temperature, randomState } = settings
+  const characters = Array.from(seed).length
+  const whole = (value, least, most) => Number.isSafeInteger(value) && value >= least && value <= most
+  if (characters === 0) throw new Refused('The seed is empty: a text needs at least one character to begin with.')
+  if (characters > LONGEST_SEED) throw new Refused(`The seed has ${characters} characters; at most ${LONGEST_SEED} are taken.`)
+  if (!whole(length, 1, LONGEST_TEXT)) throw new Refused(`The length has to be a whole number from 1 to ${LONGEST_TEXT}.`)
+  if (!whole(topN, 1, Infinity)) throw new Refused('Top-n has to be a whole number from 1.')
+  if (!(temperature > 0 && temperature <= HOTTEST)) throw new Refused(`The temperature has to be above 0 and at most ${HOTTEST}.`)
+  const drawn = randomState ?? crypto.getRandomValues(new Uint32Array(1))[0]
+  if (!whole(drawn, 0, Infinity)) throw new Refused('The random state has to be a whole number from 0 to 2^53 - 1.')
+  return { ...settings, randomState: drawn }
+}

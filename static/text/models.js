@@ -1,0 +1,64 @@
+/*
+ * What the text page asks the server of its models: what a model learned from, whether it runs in a browser
+ * too, and the address of a stream of its text.
+ */
+
+import { ask } from '../asking.js'
+import { listModels } from '../server.js'
+import { called, described, isSavedHere, saved, shown } from './local.js'
+
+const addressOf = (model) => `text_models/${encodeURIComponent(model)}`
+
+/** @returns {Promise<string[]>} the character models: the server's, then those that this browser keeps */
+export async function listTextModels() {
+  const [there, here] = await Promise.all([listModels('text'), saved().catch(() => [])])
+  return [...there, ...here.map(({ name }) => called(name))]
+}
+
+/** @returns {string} what a model is called in the list */
+export const modelTitle = (model) => (isSavedHere(model) ? `${shown(model)} (in this browser)` : model)
+
+/** @returns {boolean} whether the server can run a model */
+export const runsThere = (model) => !isSavedHere(model)
+
+/**
+ * What is known of a model without loading it, or null if nothing is.
+ * @param {string} model
+ * @returns {Promise<{vocabulary: string[], counts: number[] | null, text: string | null} | null>}
+ */
+export async function describe(model) {
+  try {
+    if (isSavedHere(model)) return await described(shown(model))
+    const response = await ask(addressOf(model), { cache: 'no-store' })
+    return response.ok ? await response.json() : null
+  } catch {
+    return null // the server is gone for now, which is said elsewhere
+  }
+}
+
+/**
+ * Whether a model can run in this browser: TensorFlow.js is there, and the model in its format.
+ * @param {string} model
+ * @returns {Promise<boolean>}
+ */
+export async function runsHere(model) {
+  if (isSavedHere(model)) return true
+  const isThere = async (address) => (await ask(address, { method: 'HEAD' })).ok
+  try {
+    return (await isThere('tfjs/tf.min.js')) && (await isThere(`${addressOf(model)}/tfjs/model.json`))
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The address of a stream.
+ * @param {{model: string, seed: string, length: number, topN: number, temperature: number,
+ *   randomState: number | null}} settings
+ * @returns {string}
+ */
+export function textUrl({ model, seed, length, topN, temperature, randomState }) {
+  const asked = new URLSearchParams({ model_name: model, seed, length, top_n: topN, temperature })
+  if (randomState !== null) asked.set('random_state', randomState)
+  return `generate_text?${asked}`
+}

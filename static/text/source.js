@@ -1,0 +1,74 @@
+/*
+ * Where text comes from. A source is an object with one function, whoever runs the model:
+ *
+ *   start(settings, onEvent) → stop
+ *
+ * `settings` is {model, seed, length, topN, temperature, randomState}; randomState null: the source draws one.
+ * `onEvent` is handed {type, data}, never before `start` has returned, nor after `stop()` was called:
+ *
+ *   status   {state, message}: what is waited for, in a sentence; '' once that is over
+ *   start    {model_name, length, seed, top_n, temperature, random_state, vocabulary, unknown: [characters of the
+ *            seed that the model does not know], notes: [sentences], engine: 'words'}; again after a broken connection
+ *   message  {index: of its first character, text, probs, entropies (bits), alternatives: [[[character, probability],
+ *            … the likeliest first] one each]}; the lists are as long as `text` has characters (code points)
+ *   failure  {index, message}; index null is the end
+ *   done     {characters}: the end
+ *
+ * `inServer` is the source that streams from the server. The one that runs the model in the page is
+ * local.js, which exports `start` and is fetched only when it is wanted.
+ */
+
+import { openStream, StreamError } from '../stream.js'
+import { Turns } from '../turns.js'
+import { textUrl } from './models.js'
+
+/** @typedef {{start: (settings: object, onEvent: (event: {type: string, data: any}) => void) => () => void}} Source */
+
+/** @type {Source} */
+export const inServer = {
+  start(settings, onEvent) {
+    const abort = new AbortController()
+    read(settings, abort.signal, (type, data) => abort.signal.aborted || onEvent({ type, data }))
+    return () => abort.abort()
+  },
+}
+
+/** The source that runs the model in the page. @type {Source} */
+export const inBrowser = {
+  start(settings, onEvent) {
+    let stop = () => {}
+    let stopped = false
+    import('./local.js').then(
+      ({ start }) => {
+        if (!stopped) stop = start(settings, onEvent)
+      },
+      () => stopped || onEvent({ type: 'failure', data: { index: null, message: NOT_HERE } }),
+    )
+    return () => {
+      stopped = true
+      stop()
+    }
+  },
+}
+
+const NOT_HERE = 'What runs a model in this browser could not be fetched. Reload the page, or run it on the server.'
+
+async function read(settings, signal, tell) {
+  let { randomState } = settings
+  // A text that goes on after a broken connection has to be the one that was begun.
+  const address = () => textUrl({ ...settings, randomState })
+  const onNotice = (message, state) => tell('status', { state, message })
+  const turns = new Turns()
+  try {
+    for await (const { type, data } of openStream(address, { signal, place: 'index', onNotice })) {
+      if (type === 'start') randomState = data.random_state
+      tell(type, data)
+      await turns.yieldToPage()
+      if (signal.aborted) return
+    }
+  } catch (error) {
+    const meant = error instanceof StreamError
+    if (!meant && !signal.aborted) console.error(error)
+    tell('failure', { index: null, message: meant ? error.message : `The page made a mistake: ${error.message}` })
+  }
+}
