@@ -26,7 +26,7 @@ DRAWN = 4_711_000_815
 TRAINED_ON = "a story of eight nets"
 BEHAVIOURS = (
     "chain.h5",  # as it should be
-    "broken.h5",  # the connection breaks after some characters, and can be taken up again
+    "broken.h5",  # the connection breaks once `release` is set, and can be taken up again
     "failing.h5",  # the text fails after some characters
     "flood.h5",  # as fast as the page reads
     "full.h5",  # 503 and `Retry-After` until `release` is set
@@ -145,6 +145,7 @@ def _events(server: ReplayServer, stream: TextStream, gone: Callable[[], bool]) 
             yield event("failure", {"index": None, "message": "The model wrote no number."})
             return
         if begin >= BREAKS_AFTER and name == "broken.h5" and first_time:
+            server.release.wait()  # until the page has read what came before, which would be lost else
             raise ConnectionAbortedError("as the name of this model says")
         if number == 5 and name == "torn.h5":
             continue
