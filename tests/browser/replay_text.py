@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BREAKS_AFTER = 40
 """Characters that `broken.h5` and `failing.h5` send at least, before what their name says."""
-DRAWN = 4_711_000_815
+DRAWN = 8_471_100_081_554_321
 """The random state that the server draws where none is asked for."""
 TRAINED_ON = "a story of eight nets"
 BEHAVIOURS = (
@@ -32,7 +32,7 @@ BEHAVIOURS = (
     "full.h5",  # 503 and `Retry-After` until `release` is set
     "loading.h5",  # says that it loads until `release` is set
     "lost.h5",  # in the list, but 404
-    "secret.h5",  # says nothing of the text that it learned from
+    "secret.h5",  # says nothing of the text that it learned from, and writes some of it as unknown
     "slow.h5",  # twenty characters a second
     "torn.h5",  # leaves out a message
 )
@@ -129,6 +129,8 @@ def _events(server: ReplayServer, stream: TextStream, gone: Callable[[], bool]) 
     }
     yield event("start", start)
     written = chain.text(seed, length, top_n, temperature, random_state)
+    if name == "secret.h5":
+        written = written.replace("w", chain.UNKNOWN)
     sent = -1 if stream.last_event_id is None else int(stream.last_event_id)
     due = time.monotonic()
     for number, (begin, end) in enumerate(chain.pieces(length)):

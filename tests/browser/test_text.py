@@ -437,6 +437,12 @@ def test_what_the_model_does_not_know_is_said_and_marked(page, server):
     assert page.evaluate(marked) == "é☃☃"
 
 
+def test_a_character_that_is_unknown_to_the_model_is_written_as_such_and_told(page, server):
+    text = write(page, "secret.h5")
+    page.mouse.move(*middle(page, text.index(chain.UNKNOWN)))
+    expect(page.locator("#card .head")).to_contain_text("unknown to the model")
+
+
 def test_what_makes_no_sense_is_said_before_it_is_sent(page, server):
     page.get_by_label("Compare two settings").check()
     for control, value, sentence in [
