@@ -22,7 +22,7 @@ from dataclasses import replace
 from importlib import metadata, resources
 from pathlib import Path
 
-from flask import Flask, Response, jsonify, render_template, send_file
+from flask import Flask, Response, jsonify, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -43,16 +43,21 @@ from inference.errors import (
 )
 from inference.hosts import is_loopback
 from inference.logs import configure_log
+from inference.parameters import read
 from inference.pipeline import Pipeline
 from inference.query import DEFAULT_MODEL
 from inference.recordings import Recordings
 from inference.settings import Settings
+from inference.text import query as text_query
 from inference.web.guard import add_guard
 from inference.web.login import add_login
 from inference.web.openapi import add_description
+from inference.web.operations import KIND
+from inference.web.predictions import add_predictions
 from inference.web.runs import add_runs
 from inference.web.server import Server, address_of, listen
-from inference.web.streams import add_stream
+from inference.web.streams import Streams
+from inference.web.texts import add_texts
 from inference.web.tfjs import add_tfjs
 from inference.web.uploads import add_uploads
 
@@ -80,9 +85,11 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     recordings = Recordings(settings.runs, settings.runs_bytes)
     add_guard(app, settings)
     add_login(app)
-    _add_page(app, settings)
+    _add_pages(app, settings)
     add_tfjs(app)
-    add_stream(app, catalog, pipeline, recordings, settings.max_streams)
+    streams = Streams(settings.max_streams)
+    add_predictions(app, catalog, pipeline, recordings, streams)
+    add_texts(app, catalog, pipeline, streams)
     add_uploads(app, settings)
     add_runs(app, recordings)
     add_description(app)
@@ -95,24 +102,29 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
 
     @app.get("/get_available_models")
     def get_available_models() -> Response:
-        return jsonify(catalog.model_names())
+        (takes,) = read([KIND], request.args.to_dict(flat=False)).values()
+        return jsonify(catalog.model_names(takes))
 
     return app
 
 
-def _add_page(app: Flask, settings: Settings) -> None:
+def _add_pages(app: Flask, settings: Settings) -> None:
+    both = {
+        "version": __version__,
+        "plotly_version": metadata.version("plotly"),
+        "models_folder": _displayed(settings.models),
+    }
     plotly = str(resources.files("plotly") / "package_data" / "plotly.min.js")
 
     @app.get("/")
     def page() -> str:
         return render_template(
-            "index.html",
-            version=__version__,
-            plotly_version=metadata.version("plotly"),
-            data_folder=_displayed(settings.data),
-            models_folder=_displayed(settings.models),
-            default_model=DEFAULT_MODEL,
+            "index.html", data_folder=_displayed(settings.data), default_model=DEFAULT_MODEL, **both
         )
+
+    @app.get("/text")
+    def text_page() -> str:
+        return render_template("text.html", default_model=text_query.DEFAULT_MODEL, **both)
 
     @app.get("/plotly.min.js")
     def plotly_script() -> Response:

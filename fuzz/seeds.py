@@ -87,9 +87,14 @@ def _film(name: str, codec: str) -> bytes:
         return path.read_bytes()
 
 
+_SENT = Sent(1, (("r", 1), ("r", 2)))
+
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "wire": lambda: [
-        *map(_wire, (*_RECORDS, _FACTS, Credit("r", 3), Sent(1, "r", (1, 2)), Layer(b"png", 0, 0, 1, 1))),
+        *map(
+            _wire,
+            (*_RECORDS, _FACTS, Credit("r", 3), Sent(1, (("r", 1), ("r", 2))), Layer(b"png", 0, 0, 1, 1)),
+        ),
         b"[" * 2000,
     ],
     "journals": lambda: [

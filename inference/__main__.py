@@ -12,6 +12,7 @@ from inference.errors import InferenceError, RequestError
 COMMANDS = {
     "predict": "predict the frames of videos and write the results into a file",
     "generate": "write text with a character model",
+    "train-text": "train a character model on a folder of texts",
     "export": "write a recorded run into a file, or a character model for browsers",
     "doctor": "measure what each engine and precision gives on your video, and say which to choose",
 }
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> None:
-    module = importlib.import_module(f"inference.commands.{name}")
+    module = importlib.import_module(f"inference.commands.{name.replace('-', '_')}")
     command = commands.add_parser(
         name,
         help=text,

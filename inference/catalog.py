@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.errors import NotFound
+from inference.errors import NotFound, RequestError
+from inference.marks import holds
 from inference.settings import Kind, Source
 
 VIDEO_SUFFIXES = frozenset(
@@ -68,9 +69,10 @@ class Catalog:
         live = [source.name for source in self._sources]
         return [name for name in files if name not in live] + live
 
-    def model_names(self) -> list[str]:
-        """Names of the model files and of the folders that hold a model, sorted."""
-        return sorted(entry.name for entry in entries(self.models) if self._kind_of(entry))
+    def model_names(self, takes: str = "video") -> list[str]:
+        """Names of the model files and of the folders that hold a model which is fed with that, sorted."""
+        held = ((entry.name, self._kind_of(entry)) for entry in entries(self.models))
+        return sorted(name for name, kind in held if kind and kind.takes == takes)
 
     def video(self, name: str) -> Path | Source:
         """Path of a video, or a live source; NotFound if none has that name."""
@@ -82,9 +84,16 @@ class Catalog:
                 return entry
         raise NotFound(f"There is no video named {_shown(name)} in the data folder, and no such live source.")
 
-    def model(self, *names: str) -> ModelFile:
-        """A model by its name, or two by theirs, in any order; NotFound if none has it."""
+    def model(self, *names: str, takes: str = "video") -> ModelFile:
+        """A model by its name, or two by theirs, in any order; NotFound if none has it.
+
+        RequestError if it is fed with something else.
+        """
         found = [self._model(name) for name in sorted(names)]
+        for path, kind in found:
+            if kind.takes != takes:
+                page = {"video": "/", "text": "/text"}[kind.takes]
+                raise RequestError(f"{path.name} takes a {kind.takes}; the page for it is {page}.")
         return model_file([path for path, _ in found], found[0][1].name)
 
     def _model(self, name: str) -> tuple[Path, Kind]:
@@ -96,10 +105,12 @@ class Catalog:
     def _kind_of(self, entry: Path) -> Kind | None:
         files = [entry] if entry.is_file() else files_in(entry, self.models)
         for kind in self._kinds:
-            if any(file.name.lower().endswith(kind.suffixes) for file in files):
+            own = [file for file in files if file.name.lower().endswith(kind.suffixes)]
+            if own and (not kind.marks or any(holds(file, kind.marks) for file in own)):
                 return kind
-        # A SavedModel is a folder, and the first kind's.
-        return self._kinds[0] if any(file.name == SAVED_MODEL for file in files) else None
+        # A SavedModel is a folder, and of a kind that an engine runs.
+        with_engine = next((kind for kind in self._kinds if kind.has_engine), None)
+        return with_engine if any(file.name == SAVED_MODEL for file in files) else None
 
 
 def model_file(paths: Sequence[Path], kind: str) -> ModelFile:

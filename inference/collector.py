@@ -46,6 +46,6 @@ def collect(
             try:
                 handle(message)
             except Exception:
-                log.exception("results of run %s could not be handled", message.run)
+                log.exception("the answer to batch %d could not be handled", message.batch)
         elif message is not None:
             dropped()

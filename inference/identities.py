@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.journal import Journal, Recording
-from inference.messages import Instances, ModelInfo, PoseOptions, Result, TrackingOptions
+from inference.messages import FrameResult, Instances, ModelInfo, PoseOptions, TrackingOptions
 from inference.predictors.instances import none_found
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Follower:
         if self._tracker is not None:
             self._tracker.follow(none_found(len(self._info.nodes)))
 
-    def follow(self, result: Result, instances: Instances) -> Tracks:
+    def follow(self, result: FrameResult, instances: Instances) -> Tracks:
         """The identities of the next frame's instances. `keep` waits for the whole run (`of_recording`)."""
         if self._tracker is None or self._tracking is None:
             return of_classes(instances)

@@ -1,8 +1,9 @@
 """What is said between the processes: small frozen dataclasses, grouped by direction.
 
 Only words live here: no encoding (`wire.py`), no sockets (`channels.py`), no behaviour.
-"Frame" always means a video frame; "run" is one request for a stream. Points are (x, y) in the
-video's own pixels, with (0, 0) at the centre of the top left pixel.
+"Frame" always means a video frame; "run" is one request for a stream, and its *items* are what it consists
+of: a frame's prediction, a few characters of a text. Points are (x, y) in the video's own pixels, with
+(0, 0) at the centre of the top left pixel.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import numpy.typing as npt
 Frame = npt.NDArray[np.uint8]
 """A video frame: (height, width, channels) uint8; 1 channel is gray, 3 are red, green, blue."""
 
+Item = tuple[str, int]
+"""One item: its run, and its index in it (a frame's number, or that of a piece of text)."""
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -24,7 +28,7 @@ class Endpoint:
     key: str = field(repr=False)
 
 
-# What a model is and does -----------------------------------------------------------------------
+# What a pose model is and does -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,9 @@ class PosePrediction:
     layer: Layer | None = None
 
 
+# What a character model is and does ---------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class TextInfo:
     """What a viewer has to know of a character model before its first text.
@@ -183,27 +190,11 @@ class TextPiece:
     state: TextState
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """What a text's next piece is made from: the `seed`, or, behind the first piece, the `state` it was
-    left in.
-
-    `index` is the piece's number in its run, `count` how many characters it is to have.
-    """
-
-    run: str
-    index: int
-    seed: str
-    state: TextState | None
-    count: int
-    options: TextOptions
-
-
 # Pipeline to producer -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class OpenRun:
+class OpenVideo:
     """Open a video and decode the first frames of a run; send none to a worker yet.
 
     Frames `start` up to, not including, `stop` (None: the end). `compare` is a second model for the same
@@ -228,6 +219,24 @@ class OpenRun:
 
 
 @dataclass(frozen=True)
+class OpenText:
+    """Be ready to have a text of `length` characters written behind `seed`; have none written yet.
+
+    Pieces `start` and later are wanted. One that a dead producer had open goes on at `start` from `state`,
+    and then `taken` slots of its window are in use already.
+    """
+
+    run: str
+    model: str
+    seed: str
+    length: int
+    start: int
+    options: TextOptions
+    taken: int = 0
+    state: TextState | None = None
+
+
+@dataclass(frozen=True)
 class BeginRun:
     """The run's model is ready: its batches may go to the workers."""
 
@@ -243,10 +252,10 @@ class CloseRun:
 
 @dataclass(frozen=True)
 class Credit:
-    """The viewer took `frames` more frames: so many slots of the run's window are free again."""
+    """The viewer took so many more items: so many slots of the run's window are free again."""
 
     run: str
-    frames: int
+    items: int
 
 
 @dataclass(frozen=True)
@@ -258,17 +267,21 @@ class Capacity:
 
 @dataclass(frozen=True)
 class Finished:
-    """Every frame of the batch has its result: its frames need not be kept any longer."""
+    """Every item of the batch has its result: its inputs need not be kept any longer.
+
+    `states` are where the texts among them, named by their runs, now stand: their next inputs.
+    """
 
     batch: int
+    states: tuple[tuple[str, TextState], ...] = ()
 
 
 @dataclass(frozen=True)
 class Resend:
-    """A worker died with this batch: run these of its frames again (`alone`: each in its own batch)."""
+    """A worker died with this batch: run these of its items again (`alone`: each in its own batch)."""
 
     batch: int
-    frames: tuple[int, ...]
+    items: tuple[Item, ...]
     alone: bool
 
 
@@ -322,6 +335,13 @@ class Opened:
 
 
 @dataclass(frozen=True)
+class TextOpened:
+    """A run's text can be written."""
+
+    run: str
+
+
+@dataclass(frozen=True)
 class SourceStatus:
     """A run's live source was lost, or is back: one word and a sentence for the viewer."""
 
@@ -332,16 +352,15 @@ class SourceStatus:
 
 @dataclass(frozen=True)
 class Sent:
-    """A batch of these frames went to a worker; nobody knows yet to which."""
+    """A batch of these items went to a worker; nobody knows yet to which."""
 
     batch: int
-    run: str
-    frames: tuple[int, ...]
+    items: tuple[Item, ...]
 
 
 @dataclass(frozen=True)
 class EndOfStream:
-    """The run's last frame was `end` - 1, counted while reading; `error` says what cut it short."""
+    """The run's last item is `end` - 1, a video's counted while reading; `error` says what cut it short."""
 
     run: str
     end: int
@@ -352,66 +371,110 @@ class EndOfStream:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Frames of one run for one model, or two; `frames` are their indices, `images` their pixels.
+class FrameInput:
+    """A frame to be predicted: its number, its pixels, and how wide its picture is to be (see `OpenVideo`).
 
-    `decode_ms` is what decoding each took, `decoded_at` when it was done (monotonic clock, s). Of a live
-    source, `decoded_at` is when the frame was captured, and `sequence` counts all frames that the source
-    gave, those that were dropped too, from the run's first, 0.
+    `decode_ms` is what decoding it took, `since` when that was done (monotonic clock, s). Of a live source,
+    `since` is when the frame was captured, and `sequence` counts all frames that the source gave, those that
+    were dropped too, from the run's first, 0; None: the source is a file.
+    """
+
+    run: str
+    index: int
+    image: Frame
+    image_width: int | None
+    decode_ms: float
+    since: float
+    sequence: int | None = None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A piece of text to be written: behind the `seed`, or from the `state` that the piece before has left.
+
+    `index` is the piece's number in its run, `count` how many characters it is to have, `since` when it could
+    be written (monotonic clock, s).
+    """
+
+    run: str
+    index: int
+    seed: str
+    state: TextState | None
+    count: int
+    options: TextOptions
+    since: float = 0.0
+
+
+Input = FrameInput | Prompt
+"""What one item is made from."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs of one kind for one model, or two that are compared; each input has its answer.
+
+    `options` are those of all the inputs; None: each has its own.
     """
 
     batch: int
-    run: str
     model: str
     compare: str | None
-    options: PoseOptions
-    image_width: int | None
-    frames: tuple[int, ...]
-    decode_ms: tuple[float, ...]
-    decoded_at: tuple[float, ...]
-    images: tuple[Frame, ...]
-    sequence: tuple[int, ...] | None = None
+    options: PoseOptions | None
+    inputs: tuple[FrameInput | Prompt, ...]
 
 
 # Worker to collector ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Result:
+class FrameResult:
     """One frame's prediction, the second model's where there is one, and its picture (empty: none wanted).
 
-    `sequence` as in `Batch`; None: the source is a file.
+    `timing` is what its stages took, in ms; `since` and `sequence` as in `FrameInput`.
     """
 
     run: str
-    frame: int
+    index: int
     prediction: PosePrediction
     compare: PosePrediction | None
     image: bytes
     timing: dict[str, float]
-    decoded_at: float
+    since: float
     sequence: int | None = None
 
 
 @dataclass(frozen=True)
-class Failed:
-    """One frame that could not be predicted, and why, in words for the viewer."""
+class TextResult:
+    """One piece of text. `timing` is what its stages took, in ms; `since` as in `Prompt`."""
 
     run: str
-    frame: int
+    index: int
+    piece: TextPiece
+    timing: dict[str, float]
+    since: float
+
+
+Result = FrameResult | TextResult
+
+
+@dataclass(frozen=True)
+class Failed:
+    """One item that could not be predicted, and why, in words for the viewer."""
+
+    run: str
+    index: int
     message: str
 
 
 @dataclass(frozen=True)
 class Answer:
-    """All that a worker says to a batch: something for each of its frames, in its order.
+    """All that a worker says to a batch: something for each of its inputs, in its order.
 
     One message for all of them: each message wakes a thread in another process, on a core that works.
     """
 
     batch: int
-    run: str
-    frames: tuple[Result | Failed, ...]
+    items: tuple[FrameResult | TextResult | Failed, ...]
 
 
 # Pool to worker -----------------------------------------------------------------------------------
@@ -476,7 +539,7 @@ class Loaded:
     """A model is warm."""
 
     model: str
-    info: ModelInfo
+    info: ModelInfo | TextInfo
 
 
 @dataclass(frozen=True)
@@ -489,10 +552,10 @@ class LoadFailed:
 
 @dataclass(frozen=True)
 class Claimed:
-    """The worker has taken this batch of so many frames: if it dies now, they were in its hands."""
+    """The worker has taken this batch of so many items: if it dies now, they were in its hands."""
 
     batch: int
-    frames: int
+    items: int
 
 
 # Pipeline to viewer -------------------------------------------------------------------------------
@@ -500,7 +563,7 @@ class Claimed:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The first thing a viewer hears of a run that works.
+    """The first thing a viewer hears of a video's run that works.
 
     `model_names` are one, or two that work as one; `compare_names` and `compare` the second model's, if there
     is one. `tracking` None: nobody is followed. `recorded` says whether the run is written down, `live`
@@ -518,6 +581,18 @@ class RunStarted:
     compare: ModelInfo | None = None
     recorded: bool = False
     live: bool = False
+
+
+@dataclass(frozen=True)
+class TextStarted:
+    """The first thing a viewer hears of a text that is written: what it was asked for."""
+
+    run: str
+    model_name: str
+    model: TextInfo
+    seed: str
+    length: int
+    options: TextOptions
 
 
 @dataclass(frozen=True)
@@ -540,7 +615,7 @@ class Tracked:
     `live` None: the source is a file.
     """
 
-    result: Result
+    result: FrameResult
     model: ModelInfo
     tracks: tuple[int | None, ...]
     compare: ModelInfo | None = None
@@ -565,9 +640,9 @@ class RunFailed:
 
 @dataclass(frozen=True)
 class RunDone:
-    """Every frame of the run was sent: `frames` of them, failed ones not counted."""
+    """Every item of the run was sent: so many of them, failed ones not counted."""
 
-    frames: int
+    items: int
 
 
 # In a run's journal ----------------------------------------------------------------------------------
@@ -622,7 +697,7 @@ class EndRecord:
     error: str | None = None
 
 
-RunEvent = RunStarted | RunStatus | Result | Failed | RunFailed | RunDone
+RunEvent = RunStarted | TextStarted | RunStatus | Result | Failed | RunFailed | RunDone
 """What a run says."""
 ViewerEvent = RunStarted | RunStatus | Tracked | Failed | RunFailed | RunDone
-"""What its viewer hears."""
+"""What the viewer of a video hears."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily
 
-from inference.messages import Failed, Result
+from inference.messages import Failed, Result, TextResult
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
@@ -42,6 +42,9 @@ class Metrics:
         self._frames = Counter(
             "inference_frames", "Frames that went to a viewer.", ["outcome"], registry=self._registry
         )
+        self._characters = Counter(
+            "inference_characters", "Characters of text that went to a viewer.", registry=self._registry
+        )
         # to look a label up takes longer than to count
         self._predicted, self._failed = self._frames.labels("predicted"), self._frames.labels("failed")
         self._dropped = Counter(
@@ -54,7 +57,7 @@ class Metrics:
         )
         self._stages = Histogram(
             "inference_stage_seconds",
-            "Time a frame spent in each stage of its way.",
+            "Time a frame, or a piece of text, spent in each stage of its way.",
             ["stage"],
             buckets=BUCKETS,
             registry=self._registry,
@@ -78,15 +81,18 @@ class Metrics:
             ),
         ]
 
-    def frame(self, result: Result | Failed) -> None:
-        """Count one frame that is in order, with the times of its stages."""
+    def item(self, result: Result | Failed) -> None:
+        """Count one item that is in order, with the times of its stages."""
         if isinstance(result, Failed):
             self._failed.inc()
             return
-        self._predicted.inc()
+        if isinstance(result, TextResult):
+            self._characters.inc(len(result.piece.ids))
+        else:
+            self._predicted.inc()
         for stage, ms in result.timing.items():
             self._stage(stage).observe(ms / 1000)
-        self._stage("total").observe(max(0.0, time.monotonic() - result.decoded_at))
+        self._stage("total").observe(max(0.0, time.monotonic() - result.since))
 
     def _stage(self, name: str) -> Histogram:
         if name not in self._known:

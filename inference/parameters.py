@@ -23,8 +23,8 @@ _NUMBER = re.compile(r"[-+]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][-+]
 class Parameter:
     """One thing that may be asked for: what it may be, and in words what it is.
 
-    `kind` is str, int or float. `least` and `most` bound a number; `choices`, `pattern` or `longest`
-    (characters) a text; `times` is how often it may be given. `default` None: what `about` says.
+    `kind` is str, int or float. `least` and `most` bound a number; `choices` or `pattern` a text; `times`
+    is how often it may be given. `default` None: what `about` says.
     """
 
     name: str
@@ -35,7 +35,6 @@ class Parameter:
     most: float | None = None
     choices: tuple[str, ...] = ()
     pattern: re.Pattern[str] | None = None
-    longest: int | None = None
     times: int = 1
     required: bool = False
 
@@ -73,10 +72,6 @@ def _text(parameter: Parameter, text: str) -> str:
         )
     if parameter.pattern and not parameter.pattern.fullmatch(text):
         raise RequestError(f"{parameter.name} must be 8 to 64 of A-Z, a-z, 0-9 and -, not {_shown(text)}.")
-    if parameter.longest and len(text) > parameter.longest:
-        raise RequestError(
-            f"{parameter.name} may have {parameter.longest:,} characters, and this one has {len(text):,}."
-        )
     return text
 
 

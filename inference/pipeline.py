@@ -7,17 +7,15 @@ both work under one lock and only move words about: pixels never come through he
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 import time
 from dataclasses import dataclass
 from multiprocessing import connection
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from inference.catalog import ModelFile, video_key
+from inference.catalog import ModelFile
 from inference.channels import Binding, Receiver
 from inference.child import Child
 from inference.collector import collect
@@ -35,21 +33,25 @@ from inference.messages import (
     Failed,
     Finished,
     Opened,
-    OpenRun,
+    OpenText,
+    OpenVideo,
     Result,
     RunDone,
     RunFailed,
-    RunStarted,
     RunStatus,
     Sent,
     SourceStatus,
+    TextOpened,
+    TextResult,
+    TextState,
 )
 from inference.metrics import Metrics
 from inference.pool import Model, Pool
 from inference.production import Production
 from inference.reopening import Reopening
-from inference.run import Run, RunRequest
-from inference.settings import Settings, Source
+from inference.requests import Request
+from inference.run import Run
+from inference.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -151,16 +153,15 @@ class Pipeline:
 
     # What viewers do -----------------------------------------------------------------------------
 
-    def run(self, request: RunRequest) -> Run:
-        """Begin a run. Its first events tell what it waits for, then RunStarted, then frames in order."""
+    def run(self, request: Request) -> Run:
+        """Begin a run. Its first events tell what it waits for, then that it started, then items in order."""
         run = Run(request, self)
         with self._lock:
             if self._stop.is_set() or self._failure:
                 run.put(RunFailed(self._failure or "The program is stopping."))
                 return run
             self._runs[run.id] = run
-            wanted = [request.model] if request.compare is None else [request.model, request.compare]
-            run.models = [self._pool.use(self._tried_on(request.video, file)) for file in wanted]
+            run.models = [self._pool.use(file) for file in request.files(self.settings.precision == "exact")]
             if self._production.bound and not self._reopening.busy:
                 self._production.tell(_opening(run))
             else:
@@ -168,18 +169,12 @@ class Pipeline:
             self._look_at_models(run)
         return run
 
-    def _tried_on(self, video: Path | Source, file: ModelFile) -> ModelFile:
-        """The model as it is computed on a video: exactly, unless it can be tried on that before."""
-        if self.settings.precision == "exact" or isinstance(video, Source):
-            return file
-        return dataclasses.replace(file, video=video, video_key=video_key(video))
-
-    def credit(self, run: Run, frames: int) -> None:
-        """A viewer took so many frames."""
+    def credit(self, run: Run, items: int) -> None:
+        """A viewer took so many items."""
         with self._lock:
             if run.id in self._runs:
-                run.untaken -= frames
-                self._production.tell(Credit(run.id, frames))
+                run.progress.untaken -= items
+                self._production.tell(Credit(run.id, items))
 
     def close_run(self, run: Run) -> None:
         """A viewer is gone, or has seen the end."""
@@ -252,31 +247,33 @@ class Pipeline:
 
     def _on_answer(self, answer: Answer) -> None:
         with self._lock:
-            if self._ledger.answered(answer.batch, answer.run, [one.frame for one in answer.frames]):
-                self._production.tell(Finished(answer.batch))
-            run = self._runs.get(answer.run)
-            if run is not None and answer.batch < run.first_batch:
-                return
-            for one in answer.frames:
-                self._deliver(one)
+            if self._ledger.answered(answer.batch, [(one.run, one.index) for one in answer.items]):
+                self._production.tell(Finished(answer.batch, _states(answer)))
+            for one in answer.items:
+                run = self._runs.get(one.run)
+                if run is not None and answer.batch >= run.first_batch:
+                    self._deliver(run, one)
 
-    def _deliver(self, result: Result | Failed) -> None:
-        run = self._runs.get(result.run)
-        if run is None or run.over:
+    def _deliver(self, run: Run, result: Result | Failed) -> None:
+        if run.over:
             return
-        for item in run.ordering.push(result.frame, result):
-            self.metrics.frame(item)
-            run.frames += isinstance(item, Result)
-            run.untaken += not run.request.live
-            if isinstance(item, Result) and item.sequence is not None:
-                run.sequence = item.sequence + 1
+        for item in run.ordering.push(result.index, result):
+            if isinstance(item, Failed) and run.request.chained:
+                self._end_run(run, RunFailed(item.message))
+                return
+            self.metrics.item(item)
+            run.progress.next = item.index + 1
+            run.progress.untaken += not run.request.live
+            if isinstance(item, Result):
+                run.items += 1
+                run.request.follow(item, run.progress)
             run.put(item)
             self._reopening.works(run.id)
         self._finish_if_complete(run)
 
     def _finish_if_complete(self, run: Run) -> None:
         if run.begun and not run.over and run.ordering.complete:
-            end = RunDone(run.frames) if run.error is None else RunFailed(run.error)
+            end = RunDone(run.items) if run.error is None else RunFailed(run.error)
             self._end_run(run, end)
 
     # Everything else: the watcher's thread ---------------------------------------------------------
@@ -319,13 +316,13 @@ class Pipeline:
     def producer_said(self, news: Any) -> None:
         """Act on the producer's news (in the watcher's thread, under the lock)."""
         match news:
-            case Sent(batch, run, frames):
-                order = self._ledger.sent(batch, run, frames, time.monotonic())
+            case Sent(batch, items):
+                order = self._ledger.sent(batch, items, time.monotonic())
                 if order is not None:
                     self._production.tell(order)
-                if run not in self._runs:
+                for run in {run for run, _ in items} - self._runs.keys():
                     self._ledger.forget(run)
-            case Opened(run):
+            case Opened(run) | TextOpened(run):
                 if run in self._runs:
                     self._hear_opened(self._runs[run], news)
             case SourceStatus(run, state, message):
@@ -337,8 +334,8 @@ class Pipeline:
                 if run in self._runs:
                     self._hear_end(self._runs[run], news)
 
-    def _hear_opened(self, run: Run, news: Opened) -> None:
-        run.video = run.video or news
+    def _hear_opened(self, run: Run, news: Opened | TextOpened) -> None:
+        run.opened = run.opened or news
         if run.begun:
             self._production.tell(BeginRun(run.id))
         else:
@@ -348,30 +345,17 @@ class Pipeline:
     def _hear_end(self, run: Run, news: EndOfStream) -> None:
         run.ordering.finish(news.end)
         run.error = news.error
-        if run.video is None:
+        if run.opened is None:
             self._end_run(run, RunFailed(news.error or "The video could not be opened."))
         self._finish_if_complete(run)
 
     def _begin(self, run: Run) -> None:
-        """Let the run's frames go to the workers, once its video is open and its model ready."""
+        """Let the run's items go to the workers, once it is open and its models are ready."""
         infos = [model.info for model in run.models]
-        if run.begun or run.over or run.video is None or not all(infos):
+        if run.begun or run.over or run.opened is None or not all(infos):
             return
         run.begun = True
-        request = run.request
-        run.put(
-            RunStarted(
-                run.id,
-                request.video.name,
-                request.model.names,
-                run.video,
-                infos[0],  # type: ignore[arg-type]
-                request.options,
-                compare_names=request.compare.names if request.compare else (),
-                compare=infos[1] if request.compare else None,
-                live=request.live,
-            )
-        )
+        run.put(run.request.started(run.id, run.opened, infos))
         self._production.tell(BeginRun(run.id))
         self._finish_if_complete(run)
 
@@ -399,7 +383,8 @@ class Pipeline:
         given_up = self._reopening.died(self._runs)
         if given_up is not None:
             run = self._runs[given_up]
-            sentence = f"{run.request.video.name} cannot be read on at frame {run.ordering.next}: each time "
+            where = run.request.where(run.ordering.next)
+            sentence = f"{run.request.name} cannot be read on at {where}: each time "
             self._end_run(run, RunFailed(f"{sentence}the process that decodes it died ({how})."))
         message = f"The process that reads the videos died ({how}) and is replaced; the run then goes on."
         for run in self._runs.values():
@@ -422,22 +407,13 @@ class Pipeline:
         while self._production.bound and (name := self._reopening.next(time.monotonic())) is not None:
             run = self._runs[name]
             if run.replaced:
-                sentence = f"{run.request.video.name} was changed or replaced while it was being read"
+                sentence = f"{run.request.name} was changed or replaced while it was being read"
                 self._end_run(run, RunFailed(f"{sentence}; start again to see it as it is now."))
                 continue
-            if run.request.live and run.ordering.next == run.request.stop:
-                run.ordering.finish(run.ordering.next)
-                self._finish_if_complete(run)
-                continue
             self._production.tell(_opening(run))
-            if run.untaken >= self._window_of(run):
+            if run.progress.untaken >= run.request.window(self.settings, run.opened):
                 # it has to wait for its viewer before it can show that it works
                 self._reopening.works(name)
-
-    def _window_of(self, run: Run) -> int:
-        """Frames that a run may have between decoder and viewer, or a few less."""
-        settings, pixels = self.settings, run.video.width * run.video.height if run.video else 0
-        return min(settings.window, max(2 * settings.batch_size, settings.window_bytes // max(1, 3 * pixels)))
 
     def production_failed(self, reason: str) -> None:
         """Nothing can be decoded any more."""
@@ -448,9 +424,9 @@ class Pipeline:
 
     # What the pool tells (in the watcher's thread, under the lock) -----------------------------------
 
-    def claimed(self, batch: int, worker: int, frames: int) -> None:
+    def claimed(self, batch: int, worker: int, items: int) -> None:
         """A worker has taken a batch."""
-        self._ledger.claimed(batch, worker, frames, time.monotonic())
+        self._ledger.claimed(batch, worker, items, time.monotonic())
 
     def dropped(self, messages: int, peers: int) -> None:
         """Count what came over the sockets and was not ours (in any thread)."""
@@ -468,10 +444,13 @@ class Pipeline:
         losses = self._ledger.died(worker, time.monotonic(), hung)
         for order in losses.resend:
             self._production.tell(order)
-        for name, frame in losses.given_up:
-            message = f"Frame {frame} was given up: every worker process that predicted it died ({how})."
-            self._deliver(Failed(name, frame, message))
-        message = f"A worker process died ({how}) and is replaced; its frames are run again."
+        for name, index in losses.given_up:
+            if name in self._runs:
+                run = self._runs[name]
+                what = run.request.where(index).capitalize()
+                why = f"{what} was given up: every worker process that predicted it died ({how})."
+                self._deliver(run, Failed(name, index, why))
+        message = f"A worker process died ({how}) and is replaced; what it had is run again."
         for name in losses.runs & self._runs.keys():
             self._runs[name].put(RunStatus("restarting", message))
         return losses.held
@@ -507,22 +486,14 @@ class Pipeline:
             self._end_run(run, RunFailed(reason))
 
 
-def _opening(run: Run) -> OpenRun:
+def _opening(run: Run) -> OpenVideo | OpenText:
     """The order to open a run, where it is by now."""
-    request, keys = run.request, [model.key for model in run.models]
-    return OpenRun(
-        run.id,
-        request.video.name if request.live else str(request.video),
-        keys[0],
-        keys[1] if request.compare else None,
-        run.ordering.next,
-        request.stop,
-        request.image_width,
-        request.options,
-        request.live,
-        0 if request.live else run.untaken,
-        run.sequence,
-    )
+    return run.request.opening(run.id, [model.key for model in run.models], run.progress)
+
+
+def _states(answer: Answer) -> tuple[tuple[str, TextState], ...]:
+    """Where the texts in an answer stand now, by their runs."""
+    return tuple((one.run, one.piece.state) for one in answer.items if isinstance(one, TextResult))
 
 
 def _count(number: int, noun: str) -> str:

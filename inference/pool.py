@@ -26,6 +26,7 @@ from inference.messages import (
     Loading,
     ModelInfo,
     Quit,
+    TextInfo,
     Unload,
 )
 
@@ -48,8 +49,8 @@ BAD_LUCK = 30.0
 class Listener(Protocol):
     """Who is told what the pool learns."""
 
-    def claimed(self, batch: int, worker: int, frames: int) -> None:
-        """A worker has taken a batch of so many frames."""
+    def claimed(self, batch: int, worker: int, items: int) -> None:
+        """A worker has taken a batch of so many items."""
 
     def dropped(self, messages: int, peers: int) -> None:
         """A worker got messages that were no work, or refused peers."""
@@ -80,7 +81,7 @@ class Model:
     key: str
     file: ModelFile
     state: Literal["loading", "ready", "failed"] = "loading"
-    info: ModelInfo | None = None
+    info: ModelInfo | TextInfo | None = None
     message: str = ""
     deaths: int = 0
     last_death: float = float("-inf")
@@ -102,7 +103,7 @@ class _Worker:
     """Ended in the middle of loading, since it did not get on with that."""
     loading: str | None = None
     loading_since: float = 0.0
-    loaded: dict[str, ModelInfo] = field(default_factory=dict)
+    loaded: dict[str, ModelInfo | TextInfo] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
 

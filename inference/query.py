@@ -1,18 +1,17 @@
-"""What a request for a stream asks for: its parameters, checked. Pure: no HTTP, no files.
+"""What a request for a stream of predictions asks for: its parameters, checked. Pure: no HTTP, no files.
 
 Raises RequestError, which names the parameter and says what it may be.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from inference.errors import RequestError
 from inference.messages import PoseOptions, TrackingOptions
+from inference.parameters import Parameter, integer, read
 
 DEFAULT_MODEL = "best_model.h5"
 RUN_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
@@ -21,30 +20,6 @@ LAYERS = ("confmaps", "pafs")
 CANDIDATES = ("simple", "flow")
 SIMILARITIES = ("instance", "oks", "centroid", "iou")
 MATCHINGS = ("hungarian", "greedy")
-LARGEST = 10**15 - 1
-"""No frame, size or count is larger."""
-_INTEGER = re.compile(r"-?[0-9]{1,15}", re.ASCII)
-_NUMBER = re.compile(r"[-+]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][-+]?[0-9]{1,3})?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One thing that may be asked for: what it may be, and in words what it is.
-
-    `kind` is str, int or float. `least` and `most` bound a number, `choices` or `pattern` a text; `times` is
-    how often it may be given. `default` None: what `about` says.
-    """
-
-    name: str
-    kind: type
-    about: str
-    default: str | int | float | None = None
-    least: float | None = None
-    most: float | None = None
-    choices: tuple[str, ...] = ()
-    pattern: re.Pattern[str] | None = None
-    times: int = 1
-    required: bool = False
 
 
 _OPTIONS, _TRACKING = PoseOptions(), TrackingOptions()
@@ -147,11 +122,11 @@ class StreamQuery:
 
 def parse_query(given: Mapping[str, Sequence[str]], last_event_id: str | None) -> StreamQuery:
     """Check a stream's parameters, each with all its values; the header `last_event_id` wins over `start`."""
-    said = {each.name: _said(each, given.get(each.name, ())) for each in PARAMETERS}
+    said = read(PARAMETERS, given)
     if not said["video_name"]:
         raise RequestError("video_name is missing: say which video, as GET /get_available_videos lists them.")
     if last_event_id is not None:
-        said["start"] = _integer(LAST_EVENT_ID, last_event_id) + 1
+        said["start"] = integer(LAST_EVENT_ID, last_event_id) + 1
     threshold, floor = said["threshold"], said["floor"]
     tracking = said["tracking"]
     return StreamQuery(
@@ -179,62 +154,3 @@ def parse_query(given: Mapping[str, Sequence[str]], last_event_id: str | None) -
         ),
         None if tracking is None else tracking != "none",
     )
-
-
-def _said(parameter: Parameter, values: Sequence[str]) -> Any:
-    """What is said of a parameter: its value, or a tuple of them where it may be given more than once."""
-    if parameter.times > 1:
-        return _names(parameter, values)
-    if len(values) > 1:
-        raise RequestError(f"{parameter.name} may be given once.")
-    if not values:
-        return parameter.default
-    read = {int: _integer, float: _number, str: _text}[parameter.kind]
-    return read(parameter, values[0])
-
-
-def _names(parameter: Parameter, values: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(value for value in values if value)
-    if len(names) > parameter.times or len(set(names)) < len(names):
-        raise RequestError(
-            f"{parameter.name} may be given once, or twice for a centroid and a centred-instance model."
-        )
-    return names
-
-
-def _text(parameter: Parameter, text: str) -> str:
-    if parameter.choices and text not in parameter.choices:
-        raise RequestError(
-            f"{parameter.name} must be one of {', '.join(parameter.choices)}, not {_shown(text)}."
-        )
-    if parameter.pattern and not parameter.pattern.fullmatch(text):
-        raise RequestError(f"{parameter.name} must be 8 to 64 of A-Z, a-z, 0-9 and -, not {_shown(text)}.")
-    return text
-
-
-def _integer(parameter: Parameter, text: str) -> int:
-    if not _INTEGER.fullmatch(text) or not _within(parameter, int(text)):
-        raise RequestError(f"{parameter.name} must be a whole number{_range(parameter)}, not {_shown(text)}.")
-    return int(text)
-
-
-def _number(parameter: Parameter, text: str) -> float:
-    value = float(text) if _NUMBER.fullmatch(text) else math.nan
-    if not math.isfinite(value) or not _within(parameter, value):
-        raise RequestError(f"{parameter.name} must be a number{_range(parameter)}, not {_shown(text)}.")
-    return value
-
-
-def _within(parameter: Parameter, value: float) -> bool:
-    return (parameter.least is None or value >= parameter.least) and (
-        parameter.most is None or value <= parameter.most
-    )
-
-
-def _range(parameter: Parameter) -> str:
-    least = "" if parameter.least is None else f" from {parameter.least}"
-    return least if parameter.most is None else f"{least} to {parameter.most}"
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "…")

@@ -13,16 +13,12 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from inference.catalog import ModelFile, video_key
 from inference.messages import (
     Failed,
-    Opened,
-    PoseOptions,
+    FrameResult,
     Result,
     RunDone,
     RunEvent,
@@ -30,7 +26,7 @@ from inference.messages import (
     RunStatus,
 )
 from inference.ordering import Ordering
-from inference.settings import Source
+from inference.requests import Progress, Request
 
 if TYPE_CHECKING:
     from inference.pipeline import Pipeline
@@ -38,27 +34,6 @@ if TYPE_CHECKING:
 
 LEAST_FRESH = 0.01
 """Seconds that a live frame may wait for its viewer, however fast it came: a thread has to wake up."""
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What a viewer asks for: frames `start` to, not including, `stop` of a video, for one model or two.
-
-    A live source's frames are numbered from `start` in the order in which they are predicted.
-    """
-
-    video: Path | Source
-    model: ModelFile
-    start: int = 0
-    stop: int | None = None
-    image_width: int | None = None
-    options: PoseOptions = field(default_factory=PoseOptions)
-    compare: ModelFile | None = None
-
-    @property
-    def live(self) -> bool:
-        """Whether the video is a live source."""
-        return isinstance(self.video, Source)
 
 
 class Events(Protocol):
@@ -90,10 +65,10 @@ class NewestEvents:
     def put(self, event: RunEvent) -> None:
         """Add an event."""
         with self._changed:
-            if isinstance(event, Result):
-                self._make_room(Result, 1)
+            if isinstance(event, FrameResult):
+                self._make_room(FrameResult, 1)
                 now = self._clock()
-                self._stale_at = now + max(LEAST_FRESH, (now - event.decoded_at) / 4)
+                self._stale_at = now + max(LEAST_FRESH, (now - event.since) / 4)
             elif isinstance(event, Failed | RunStatus):
                 self._make_room((Failed, RunStatus), self.MOST)
             self._waiting.append(event)
@@ -114,7 +89,7 @@ class NewestEvents:
         """Take the next event; queue.Empty if there is none within `timeout` s."""
         with self._changed:
             if self._clock() >= self._stale_at and not self._ending:
-                self._make_room(Result, 1)
+                self._make_room(FrameResult, 1)
             if not self._changed.wait_for(lambda: self._waiting, timeout):
                 raise queue.Empty
             return self._waiting.popleft()
@@ -123,22 +98,21 @@ class NewestEvents:
 class Run:
     """One viewer's stream: take events with `next`, give each back with `delivered`, then close."""
 
-    def __init__(self, request: RunRequest, pipeline: Pipeline) -> None:
+    def __init__(self, request: Request, pipeline: Pipeline) -> None:
         self.id = uuid.uuid4().hex
         self.request = request
-        self._video_key = "" if isinstance(request.video, Source) else video_key(request.video)
+        self._version = request.version()
         self.models: list[Model] = []
-        self.video: Opened | None = None
+        self.opened: Any = None
+        """What the producer has said of it, once it is open."""
         self.begun = False
         self.over = False
         # A live frame that is overdue is not worth waiting for: it has been passed by one of each worker.
         patience = pipeline.settings.n_servers - 1 if request.live else None
-        self.ordering: Ordering[Result | Failed] = Ordering(request.start, patience)
-        self.frames = 0
-        self.untaken = 0
-        """Frames that wait for the viewer, or are with it and not given back yet."""
-        self.sequence = 0
-        """How many frames a live source has given so far, those that were dropped too."""
+        self.ordering: Ordering[Result | Failed] = Ordering(request.start, patience, request.end)
+        self.items = 0
+        """How many have succeeded."""
+        self.progress = Progress(request.start)
         self.first_batch = 0
         """Answers to earlier batches of a live source are of a dead producer, and old."""
         self.error: str | None = None
@@ -147,9 +121,8 @@ class Run:
 
     @property
     def replaced(self) -> bool:
-        """Whether the video is another one by now than at the run's beginning."""
-        video = self.request.video
-        return not isinstance(video, Source) and video_key(video) != self._video_key
+        """Whether what it is made from is another by now than at the run's beginning."""
+        return self.request.version() != self._version
 
     def next(self, timeout: float) -> RunEvent | None:
         """The run's next event, or None if there is none within `timeout` s."""
@@ -159,13 +132,13 @@ class Run:
             return None
 
     def delivered(self, *events: RunEvent) -> None:
-        """Say that the viewer has these events: a frame frees its slot in the window, where there is one."""
-        frames = sum(isinstance(event, Result | Failed) for event in events)
-        if frames and not self.request.live:
-            self._pipeline.credit(self, frames)
+        """Say that the viewer has these events: an item frees its slot in the window, where there is one."""
+        items = sum(isinstance(event, Result | Failed) for event in events)
+        if items and not self.request.live:
+            self._pipeline.credit(self, items)
 
     def close(self) -> None:
-        """End the run, whatever it is doing; its frames are forgotten."""
+        """End the run, whatever it is doing; its items are forgotten."""
         self._pipeline.close_run(self)
 
     def put(self, event: RunEvent) -> None:

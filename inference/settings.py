@@ -14,19 +14,33 @@ HERE = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of model: which files it lives in, and the dotted path of its predictor class.
+    """A kind of model: which files it lives in, what it is fed with, and the dotted path of its predictor.
 
     The class is named, not imported, so that only a worker ever pays for what it needs. One that
-    `has_engine` takes an `open_engine` (see `inference.engines.choice`).
+    `has_engine` takes an `open_engine` (see `inference.engines.choice`). Where several kinds have the same
+    endings, `marks` tell them apart: a file is of the first kind one of whose marks it holds (see
+    `inference.marks`). `takes` is "video" or "text".
     """
 
     name: str
     suffixes: tuple[str, ...]
     predictor: str
     has_engine: bool = False
+    marks: tuple[bytes, ...] = ()
+    takes: str = "video"
 
+
+TAKES = ("video", "text")
+"""What a model may be fed with."""
 
 KINDS = (
+    Kind(
+        "text",
+        (".h5", ".hdf5", ".keras"),
+        "inference.predictors.text:TextPredictor",
+        marks=(b'"LSTM"', b'"GRU"', b'"SimpleRNN"'),
+        takes="text",
+    ),
     Kind(
         "pose",
         (".h5", ".hdf5", ".keras"),

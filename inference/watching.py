@@ -25,22 +25,25 @@ from inference.messages import (
     Failed,
     FailureRecord,
     FrameRecord,
+    FrameResult,
     LiveFrame,
     ModelInfo,
     Opened,
-    Result,
     RunDone,
     RunFacts,
     RunFailed,
     RunStarted,
     RunStatus,
+    TextResult,
+    TextStarted,
     Tracked,
     TrackingOptions,
     ViewerEvent,
 )
 from inference.pipeline import Pipeline
 from inference.recordings import recorded_options
-from inference.run import Run, RunRequest
+from inference.requests import VideoRequest
+from inference.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +72,7 @@ class Watch:
     def __init__(
         self,
         pipeline: Pipeline,
-        request: RunRequest,
+        request: VideoRequest,
         *,
         recordings: Keeper | None,
         run_id: str | None = None,
@@ -104,13 +107,15 @@ class Watch:
         match event:
             case RunStarted():
                 return self._started(event)
-            case Result():
+            case FrameResult():
                 return self._seen(event)
             case Failed():
                 self._failed += 1
                 self._follower.missed()
-                self._record(FailureRecord(event.frame, event.message))
-                self._next = event.frame + 1
+                self._record(FailureRecord(event.index, event.message))
+                self._next = event.index + 1
+            case TextStarted() | TextResult():
+                raise TypeError("a video's run has said something of a text")
             case RunDone() if self._request.live:
                 return RunDone(self._shown)
             case RunDone() if self._request.stop is None:
@@ -190,23 +195,23 @@ class Watch:
             versions(),
         )
 
-    def _seen(self, result: Result) -> Tracked:
+    def _seen(self, result: FrameResult) -> Tracked:
         began = time.perf_counter()
         tracks = self._follower.follow(result, result.prediction.instances)
         if self._tracked:
             result.timing["tracking"] = round((time.perf_counter() - began) * 1000, 3)
         numbers = tuple(-1 if track is None else track for track in tracks)
-        self._record(FrameRecord(result.frame, result.prediction.instances, numbers))
-        self._next = result.frame + 1
+        self._record(FrameRecord(result.index, result.prediction.instances, numbers))
+        self._next = result.index + 1
         second: tuple[int | None, ...] = ()
         if self._second is not None and result.compare is not None:
             second = self._second.follow(result, result.compare.instances)
         return Tracked(result, self._info, tracks, self._compare, second, self._live(result))
 
-    def _live(self, result: Result) -> LiveFrame | None:
+    def _live(self, result: FrameResult) -> LiveFrame | None:
         if result.sequence is None:
             return None
-        delay = time.monotonic() - result.decoded_at
+        delay = time.monotonic() - result.since
         dropped = max(0, result.sequence - self._shown - self._failed)
         self._shown += 1
         return LiveFrame(round(time.time() - delay, 3), round(delay * 1000, 3), dropped)

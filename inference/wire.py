@@ -8,8 +8,10 @@ Pure: no sockets. Nothing is ever unpickled; what does not fit the declared data
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
+import struct
 import types
 import typing
 from collections.abc import Sequence
@@ -61,6 +63,24 @@ def decode(parts: Sequence[Buffer]) -> Any:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise WireError(f"malformed message: {_shown(error)}") from error
+
+
+def join(parts: Sequence[Buffer]) -> bytes:
+    """Parts as one piece, for a pipe: their number and lengths, then all of them."""
+    return b"".join((struct.pack(f"<{len(parts) + 1}I", len(parts), *map(len, parts)), *parts))
+
+
+def split(whole: bytes) -> list[memoryview]:
+    """The parts that were joined; WireError if this is nothing of that kind."""
+    try:
+        (number,) = struct.unpack_from("<I", whole)
+        lengths = struct.unpack_from(f"<{number}I", whole, 4)
+    except struct.error as error:
+        raise WireError("the parts' lengths are missing") from error
+    if 4 * (number + 1) + sum(lengths) != len(whole):
+        raise WireError("the parts are longer or shorter than they say")
+    ends = list(itertools.accumulate(lengths, initial=4 * (number + 1)))
+    return [memoryview(whole)[start:end] for start, end in itertools.pairwise(ends)]
 
 
 def _pack(value: Any, parts: list[Buffer]) -> Any:

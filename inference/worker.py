@@ -25,6 +25,9 @@ from inference.messages import (
     Connected,
     Dropped,
     Failed,
+    FrameInput,
+    FrameResult,
+    Input,
     Load,
     Loaded,
     LoadFailed,
@@ -33,6 +36,7 @@ from inference.messages import (
     Pong,
     Quit,
     Result,
+    TextResult,
     Unload,
 )
 from inference.predictors import Predictor
@@ -141,9 +145,9 @@ def work(inbox: Work, outbox: Results, pool: Pool, models: Models) -> None:
             pool.send(Dropped(1))
             continue
         if isinstance(batch, Batch):
-            pool.send(Claimed(batch.batch, len(batch.frames)))
+            pool.send(Claimed(batch.batch, len(batch.inputs)))
             second = None if batch.compare is None else models.get(batch.compare)
-            answer = Answer(batch.batch, batch.run, predict(batch, models.get(batch.model), second))
+            answer = Answer(batch.batch, predict(batch, models.get(batch.model), second))
             while not outbox.send(answer, SEND_PATIENCE):
                 log.warning("nobody takes results")
 
@@ -151,7 +155,7 @@ def work(inbox: Work, outbox: Results, pool: Pool, models: Models) -> None:
 def predict(
     batch: Batch, predictor: Predictor | str, second: Predictor | str | None = None
 ) -> tuple[Result | Failed, ...]:
-    """Every frame's result, in the batch's order; a frame that either predictor fails at has failed."""
+    """Every input's result, in the batch's order; an input that either predictor fails at has failed."""
     began = time.monotonic()
     failures: dict[int, str] = {}
     stages: dict[str, float] = {}
@@ -160,11 +164,12 @@ def predict(
     if second is not None:
         with _clock(stages, "compare"):
             compared = _outcomes(batch, second, failures, {})
+    shares = {stage: ms / len(batch.inputs) for stage, ms in stages.items()}
     return tuple(
-        Failed(batch.run, frame, failures[position])
+        Failed(one.run, one.index, failures[position])
         if position in failures
-        else _result(batch, position, (outcomes[position], compared.get(position)), began, stages)
-        for position, frame in enumerate(batch.frames)
+        else _result(one, outcomes[position], compared.get(position), began, shares)
+        for position, one in enumerate(batch.inputs)
     )
 
 
@@ -173,7 +178,7 @@ def _outcomes(
 ) -> dict[int, Any]:
     """One predictor's predictions by position; what fails is added to `failures`, times to `stages`."""
     if isinstance(predictor, str):
-        failures.update(dict.fromkeys(range(len(batch.frames)), predictor))
+        failures.update(dict.fromkeys(range(len(batch.inputs)), predictor))
         return {}
     with _clock(stages, "preprocess"):
         fed = _feed(batch, predictor, failures)
@@ -184,18 +189,18 @@ def _outcomes(
 
 def _feed(batch: Batch, predictor: Predictor, failures: dict[int, str]) -> dict[int, Any]:
     fed = {}
-    for position, image in enumerate(batch.images):
+    for position, one in enumerate(batch.inputs):
         try:
-            fed[position] = predictor.feed(image)
+            fed[position] = predictor.feed(one.image if isinstance(one, FrameInput) else one)
         except Exception as error:
-            failures[position] = _words(error, batch.frames[position])
+            failures[position] = _words(error, one)
     return fed
 
 
 def _predict(
     batch: Batch, predictor: Predictor, fed: dict[int, Any], failures: dict[int, str]
 ) -> dict[int, Any]:
-    """Predictions by position: all frames together or, if that fails, each alone to find the bad ones."""
+    """Predictions by position: all inputs together or, if that fails, each alone to find the bad ones."""
     if not fed:
         return {}
     try:
@@ -203,7 +208,7 @@ def _predict(
     except Exception as error:
         if len(fed) == 1:
             (position,) = fed
-            failures[position] = _words(error, batch.frames[position])
+            failures[position] = _words(error, batch.inputs[position])
             return {}
         outcomes: dict[int, Any] = {}
         for position, one in fed.items():
@@ -211,37 +216,28 @@ def _predict(
         return outcomes
 
 
-def _words(error: Exception, frame: int) -> str:
+def _words(error: Exception, one: Input) -> str:
+    what = f"Frame {one.index}" if isinstance(one, FrameInput) else "The text"
     if isinstance(error, FrameError):
-        return f"Frame {frame}: {error}"
-    log.error("frame %d failed", frame, exc_info=error)
-    return f"Frame {frame} could not be predicted ({type(error).__name__}); the log says why."
+        return f"{what}: {error}"
+    log.error("%s %d failed", type(one).__name__, one.index, exc_info=error)
+    return f"{what} could not be predicted ({type(error).__name__}); the log says why."
 
 
-def _result(
-    batch: Batch, position: int, predictions: tuple[Any, Any], began: float, stages: dict[str, float]
-) -> Result:
-    own: dict[str, float] = {}
+def _result(one: Input, outcome: Any, second: Any, began: float, shares: dict[str, float]) -> Result:
+    timing = {"queue": (began - one.since) * 1000, **shares}
+    if not isinstance(one, FrameInput):
+        return TextResult(one.run, one.index, outcome, _rounded(timing), one.since)
+    timing = {"decode": one.decode_ms} | timing
     image = b""
-    if batch.image_width != 0:
-        with _clock(own, "jpeg"):
-            image = encode_jpeg(batch.images[position], batch.image_width)
-    share = len(batch.frames)
-    timing = {
-        "decode": batch.decode_ms[position],
-        "queue": (began - batch.decoded_at[position]) * 1000,
-        **{stage: ms / share for stage, ms in stages.items()},
-        **own,
-    }
-    return Result(
-        batch.run,
-        batch.frames[position],
-        *predictions,
-        image,
-        {stage: round(ms, 3) for stage, ms in timing.items()},
-        batch.decoded_at[position],
-        None if batch.sequence is None else batch.sequence[position],
-    )
+    if one.image_width != 0:
+        with _clock(timing, "jpeg"):
+            image = encode_jpeg(one.image, one.image_width)
+    return FrameResult(one.run, one.index, outcome, second, image, _rounded(timing), one.since, one.sequence)
+
+
+def _rounded(timing: dict[str, float]) -> dict[str, float]:
+    return {stage: round(ms, 3) for stage, ms in timing.items()}
 
 
 @contextmanager

@@ -23,6 +23,11 @@ SEED = st.integers(0, 2**16)
 """Chooses among what there is at that moment."""
 
 
+def of(frames):
+    """Items of the one run."""
+    return tuple(("r", frame) for frame in frames)
+
+
 class Traffic(RuleBasedStateMachine):
     """What is said and heard; each rule is one thing that may happen next."""
 
@@ -147,7 +152,7 @@ class Traffic(RuleBasedStateMachine):
     @rule()
     def hear_producer(self):
         batch = self.sent_news.pop(0)
-        order = self.ledger.sent(batch, "r", tuple(self.frames[batch]), self.now)
+        order = self.ledger.sent(batch, of(self.frames[batch]), self.now)
         self.run_again([order] if order else [])
 
     def speaking(self):
@@ -173,7 +178,7 @@ class Traffic(RuleBasedStateMachine):
         answer = chosen(self.answers, seed)
         self.answers.remove(answer)
         _, batch = answer
-        if self.ledger.answered(batch, "r", self.frames[batch]):
+        if self.ledger.answered(batch, of(self.frames[batch])):
             self.under_way.pop(batch, None)
         for frame in self.frames[batch]:
             self.deliver(frame, "result")
@@ -199,7 +204,7 @@ class Traffic(RuleBasedStateMachine):
     def run_again(self, orders):
         for order in orders:
             kept = self.under_way.pop(order.batch, [])
-            frames = [frame for frame in kept if frame in order.frames]
+            frames = [frame for frame in kept if ("r", frame) in order.items]
             self.again += [[frame] for frame in frames] if order.alone else [frames] if frames else []
 
     def deliver(self, frame, outcome):

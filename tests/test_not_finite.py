@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 import pytest
 
-from inference import sse
-from inference.messages import PoseOptions, Result, Tracked, TrackingOptions
+from inference.frame_events import event_of
+from inference.messages import FrameResult, PoseOptions, Tracked, TrackingOptions
 from inference.predictors.pose import PosePredictor
 from inference.tracking import Tracker
 from inference.video import Video
@@ -82,7 +82,8 @@ def test_damaged_heads(shared_data, tmp_path, damaged, head, others, video, pois
     for number, one in enumerate(predicted(predictor, sleap / "videos" / video)):
         assert np.isfinite(one.points).all()
         tracks = tracker.follow(one.instances)
-        block = sse.event_of(Tracked(Result("run", number, one, None, b"", {}, 0.0), predictor.info, tracks))
+        result = FrameResult("run", number, one, None, b"", {}, 0.0)
+        block = event_of(Tracked(result, predictor.info, tracks))
         told = json.loads(block.decode().split("data: ", 1)[1], parse_constant=pytest.fail)
         assert len(told["instances"]) == len(one.instances)
         if poison == "nan" and head == "ConfmapsHead":

@@ -16,7 +16,7 @@ NOTHING = m.PosePrediction(np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64),
 
 def result(frame, age=100.0):
     """A frame that was captured so many s ago, and stays new for a quarter as long."""
-    return m.Result("run", frame, NOTHING, None, b"", {}, time.monotonic() - age, sequence=frame)
+    return m.FrameResult("run", frame, NOTHING, None, b"", {}, time.monotonic() - age, sequence=frame)
 
 
 def taken(events):
@@ -26,7 +26,7 @@ def taken(events):
         try:
             event = events.get(timeout=0)
         except queue.Empty:
-            return [event.frame if isinstance(event, m.Result) else event for event in waiting]
+            return [event.index if isinstance(event, m.FrameResult) else event for event in waiting]
         waiting.append(event)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from inference import messages as m
-from inference.sse import encode, event_of
+from inference.frame_events import event_of
+from inference.sse import encode
 
 PREDICTION = m.PosePrediction(
     np.array([[1.23456789, 2.0], [30.5, 4.0]]),
@@ -32,7 +33,7 @@ INFO = m.ModelInfo(
     engine="OpenVINO 1, float32",
 )
 RICH = m.Tracked(
-    m.Result(
+    m.FrameResult(
         "run",
         7,
         dataclasses.replace(PREDICTION, layer=m.Layer(b"png", -2.0, -1.5, 384.0, 256.0)),
@@ -47,7 +48,7 @@ RICH = m.Tracked(
     (0, 1),
 )
 LIVE = m.Tracked(
-    m.Result("run", 7, PREDICTION, None, b"", {}, 0.0, sequence=40),
+    m.FrameResult("run", 7, PREDICTION, None, b"", {}, 0.0, sequence=40),
     INFO,
     (None, None),
     live=m.LiveFrame(1.7e9, 120.5, 32),
@@ -61,7 +62,7 @@ def parse(block: bytes):
 
 
 def test_a_frame_is_an_unnamed_message_with_its_index_as_id():
-    result = m.Result("run", 7, PREDICTION, None, b"jpeg", {"decode": 0.5}, 0.0)
+    result = m.FrameResult("run", 7, PREDICTION, None, b"jpeg", {"decode": 0.5}, 0.0)
     event, number, data = parse(event_of(m.Tracked(result, INFO, (3, None))))
     assert (event, number) == (None, "7")
     assert data == {
@@ -149,7 +150,7 @@ def test_what_is_not_finite_is_null():
         np.full(2, nan),
     )
     prediction = m.PosePrediction(points, values, np.zeros(4, np.int64), animals)
-    result = m.Result("run", 7, prediction, prediction, b"", {}, 0.0)
+    result = m.FrameResult("run", 7, prediction, prediction, b"", {}, 0.0)
     _, _, data = parse(event_of(m.Tracked(result, INFO, (None, None), INFO, (None, None))))
     for pose in (data, data["compare"]):
         assert pose["peak_points"] == [[1.0, 2.0], None, None, [3.0, 4.0]]

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an 
 
 @pytest.fixture(scope="module")
 def kit():
-    from tests.kit import char_models
+    from tests.kit import keras_chars
 
-    return char_models
+    return keras_chars
 
 
 @pytest.fixture(scope="module")

@@ -32,9 +32,9 @@ def test_no_message_is_left_out(kind, data):
 
 def test_pixels_are_not_copied_on_either_side():
     frame = np.zeros((4, 5, 1), np.uint8)
-    parts = encode(m.Batch(1, "r", "m", None, m.PoseOptions(), None, (0,), (0.0,), (0.0,), (frame,)))
+    parts = encode(m.Batch(1, "m", None, m.PoseOptions(), (m.FrameInput("r", 0, frame, None, 0.0, 0.0),)))
     assert np.shares_memory(np.frombuffer(parts[1], np.uint8), frame)
-    assert np.shares_memory(decode(parts).images[0], frame)
+    assert np.shares_memory(decode(parts).inputs[0].image, frame)
 
 
 def header(**fields):
@@ -45,12 +45,9 @@ def array(dtype, shape):
     return header(**{**CREDIT, "run": {"part": 1, "dtype": dtype, "shape": shape}})
 
 
-PIXELS = bytes(
-    encode(m.Batch(1, "r", "m", None, m.PoseOptions(), None, (0,), (0.0,), (0.0,), (np.zeros(1, np.uint8),)))[
-        0
-    ]
-)
-CREDIT = {"@": "Credit", "run": "r", "frames": 1}
+_DOT = m.FrameInput("r", 0, np.zeros(1, np.uint8), None, 0.0, 0.0)
+PIXELS = bytes(encode(m.Batch(1, "m", None, m.PoseOptions(), (_DOT,)))[0])
+CREDIT = {"@": "Credit", "run": "r", "items": 1}
 MALFORMED = {
     "no part": [],
     "empty": [b""],
@@ -61,8 +58,8 @@ MALFORMED = {
     "class that is no message": [header(**{"@": "dataclass"})],
     "a field missing": [header(**{"@": "Credit", "run": "r"})],
     "a field too many": [header(**CREDIT, more=1)],
-    "text for a number": [header(**{**CREDIT, "frames": "1"})],
-    "a truth for a number": [header(**{**CREDIT, "frames": True})],
+    "text for a number": [header(**{**CREDIT, "items": "1"})],
+    "a truth for a number": [header(**{**CREDIT, "items": True})],
     "list for a text": [header(**{**CREDIT, "run": ["r"]})],
     "a part that is not there": [header(**{**CREDIT, "run": {"part": 1}})],
     "the header as a part": [header(**{**CREDIT, "run": {"part": 0}})],
@@ -75,7 +72,7 @@ MALFORMED = {
     "deep": [b"[" * 100_000],
     "no dict": [b'{"dict":[1]}'],
     "infinite shape": [
-        b'{"@":"Credit","run":{"part":1,"dtype":"uint8","shape":[Infinity]},"frames":1}',
+        b'{"@":"Credit","run":{"part":1,"dtype":"uint8","shape":[Infinity]},"items":1}',
         b"1",
     ],
     "class that is no text": [header(**{"@": ["Credit"]})],
@@ -107,10 +104,10 @@ HOSTILE = {
     "deep lists": lambda: [b"[" * MANY],
     "deep objects": lambda: [b'{"dict":{"a":' * MANY],
     "as deep as JSON may be": lambda: [b'{"a":' + b"[" * 900 + b"]" * 900 + b"}"],
-    "deep inside a message": lambda: [b'{"@":"Credit","run":' + b"[" * 900 + b"]" * 900 + b',"frames":1}'],
+    "deep inside a message": lambda: [b'{"@":"Credit","run":' + b"[" * 900 + b"]" * 900 + b',"items":1}'],
     "many parts": lambda: [header(**CREDIT), *[b""] * MANY],
     "one part many times": lambda: [
-        b'{"@":"Credit","frames":1,"run":[' + b",".join([b'{"part":1}'] * 100_000) + b"]}",
+        b'{"@":"Credit","items":1,"run":[' + b",".join([b'{"part":1}'] * 100_000) + b"]}",
         memoryview(bytes(MANY)),
     ],
     "a shape of many sizes": lambda: [array("uint8", [10**18] * 100_000), b"1"],
@@ -139,11 +136,11 @@ def test_what_is_made_to_cost_costs_no_more_than_its_size(make):
 
 
 @pytest.mark.parametrize(
-    ("text", "frames"),
-    [(b'{"@":"Credit","run":"r","frames":1,"frames":2}', 2), (b'{"@":"Credit","run":"r","frames":7}', 7)],
+    ("text", "items"),
+    [(b'{"@":"Credit","run":"r","items":1,"items":2}', 2), (b'{"@":"Credit","run":"r","items":7}', 7)],
 )
-def test_of_a_key_that_is_there_twice_the_last_counts(text, frames):
-    assert decode([text]) == m.Credit("r", frames)
+def test_of_a_key_that_is_there_twice_the_last_counts(text, items):
+    assert decode([text]) == m.Credit("r", items)
 
 
 @given(st.lists(st.binary(max_size=200), max_size=4))

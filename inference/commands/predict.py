@@ -37,8 +37,8 @@ from inference.messages import (
 )
 from inference.pipeline import Pipeline
 from inference.query import MATCHINGS, REFINEMENTS
-from inference.run import RunRequest
-from inference.settings import KINDS, Settings, default_servers
+from inference.requests import VideoRequest
+from inference.settings import Settings, default_servers
 from inference.watching import Watch
 
 _TRACKERS = {
@@ -171,7 +171,7 @@ def _model(paths: list[Path]) -> ModelFile:
         if not path.exists():
             raise NotFound(f"There is no model {path}.")
     # resolved, as the folder that a model has to stand in is its own
-    return model_file(sorted((path.resolve() for path in paths), key=lambda path: path.name), KINDS[0].name)
+    return model_file(sorted((path.resolve() for path in paths), key=lambda path: path.name), "pose")
 
 
 def _output(options: argparse.Namespace, video: Path, several: bool) -> tuple[Path, str]:
@@ -253,12 +253,12 @@ def _done(recording: Recording | None) -> set[int]:
     return {*recording.frames, *recording.failures} if recording else set()
 
 
-def _request(model: ModelFile, video: Path, part: Range, options: argparse.Namespace) -> RunRequest:
+def _request(model: ModelFile, video: Path, part: Range, options: argparse.Namespace) -> VideoRequest:
     pose = PoseOptions(
         options.peak_threshold, options.peak_threshold, options.max_instances, options.refinement
     )
     # no pictures: identities are computed over the whole recording, and flow reads the video again for them
-    return RunRequest(video, model, *part, image_width=0, options=pose)
+    return VideoRequest(video, model, *part, image_width=0, options=pose)
 
 
 def _tracking(options: argparse.Namespace) -> tuple[TrackingOptions, bool | None]:
@@ -275,7 +275,7 @@ def _tracking(options: argparse.Namespace) -> tuple[TrackingOptions, bool | None
 
 def _run_part(
     pipeline: Pipeline,
-    request: RunRequest,
+    request: VideoRequest,
     beside: _Beside,
     wanted: list[Range],
     report: Report,

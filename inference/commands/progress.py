@@ -5,31 +5,36 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 VERBOSITIES = ("none", "rich", "json")
 _EVERY = 0.5
 """Lines of JSON come at most this often (s)."""
 
-Report = Callable[[int, int | None], None]
-"""Told what is done and how much there is in all (None: nobody knows)."""
+
+class Report(Protocol):
+    """Told what is done, how much there is in all (None: nobody knows), and other figures by their names."""
+
+    def __call__(self, done: int, total: int | None, **figures: float) -> None:
+        """Show it."""
 
 
 @contextmanager
-def reporter(verbosity: str, what: str) -> Iterator[Report]:
-    """Shows the progress of one piece of work for as long as the context lasts."""
+def reporter(verbosity: str, what: str, unit: str = "frames") -> Iterator[Report]:
+    """Shows the progress of one piece of work, counted in units, for as long as the context lasts."""
     if verbosity == "rich":
-        with _bar(what) as report:
+        with _bar(what, unit) as report:
             yield report
     elif verbosity == "json":
         yield _lines(what)
     else:
-        yield lambda done, total: None
+        yield lambda done, total, **figures: None
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[Report]:
+def _bar(what: str, unit: str) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -37,22 +42,24 @@ def _bar(what: str) -> Iterator[Report]:
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.completed:,.0f} of {task.fields[all]} frames"),
+        TextColumn(f"{{task.completed:,.0f}} of {{task.fields[all]}} {unit}"),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
     )
     # stderr: the output of a command is its file, or what it prints
     with Progress(*columns, console=Console(file=sys.stderr)) as progress:
-        task = progress.add_task(what, total=None, all="?", rate="")
+        task = progress.add_task(what, total=None, all="?", rate="", figures="")
         began = time.monotonic()
         at_first: list[int] = []
 
-        def report(done: int, total: int | None) -> None:
+        def report(done: int, total: int | None, **figures: float) -> None:
             at_first[:] = at_first or [done]
             passed = time.monotonic() - began
-            rate = f"{(done - at_first[0]) / passed:.1f} frames/s" if passed > 0.5 else ""
+            rate = f"{(done - at_first[0]) / passed:,.1f} {unit}/s" if passed > 0.5 else ""
             shown = "?" if total is None else f"{total:,}"
-            progress.update(task, completed=done, total=total, all=shown, rate=rate)
+            others = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
+            progress.update(task, completed=done, total=total, all=shown, rate=rate, figures=others)
 
         yield report
 
@@ -61,7 +68,7 @@ def _lines(what: str) -> Report:
     began = time.monotonic()
     last = [0.0, -1]
 
-    def report(done: int, total: int | None) -> None:
+    def report(done: int, total: int | None, **figures: float) -> None:
         now = time.monotonic()
         if now - last[0] < _EVERY and done != total:
             return
@@ -69,7 +76,7 @@ def _lines(what: str) -> Report:
             return
         passed = max(now - began, 1e-9)
         last[:] = [now, done]
-        line = {"what": what, "done": done, "total": total, "seconds": round(passed, 2)}
+        line = {"what": what, "done": done, "total": total, "seconds": round(passed, 2), **figures}
         print(json.dumps(line), flush=True)
 
     return report

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from inference.messages import Frame, ModelInfo, PoseOptions, PosePrediction
+from inference.messages import ModelInfo, TextInfo
 
 
 class Predictor(Protocol):
     """A model with everything around it, from a raw input to a prediction."""
 
     @property
-    def info(self) -> ModelInfo:
+    def info(self) -> ModelInfo | TextInfo:
         """What a viewer has to know of the model; after `setup`."""
 
     @property
@@ -26,8 +26,11 @@ class Predictor(Protocol):
     def setup(self) -> None:
         """Load the model and warm it up; ModelError says why that cannot be."""
 
-    def feed(self, raw: Frame) -> Any:
-        """Check one raw input and turn it into what `predict` takes; FrameError if it doesn't fit."""
+    def feed(self, raw: Any) -> Any:
+        """Check one raw input, a frame's pixels or a whole Prompt, and turn it into what `predict` takes.
 
-    def predict(self, batch: Sequence[Any], options: PoseOptions) -> list[PosePrediction]:
-        """The predictions of some fed inputs of one source, in their order."""
+        FrameError if it doesn't fit.
+        """
+
+    def predict(self, batch: Sequence[Any], options: Any) -> list[Any]:
+        """The predictions of some fed inputs, in their order; `options` as `Batch` has them."""

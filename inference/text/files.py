@@ -68,8 +68,8 @@ def read(path: pathlib.Path) -> CharModel:
             f"{stored.name} is a SavedModel, whose layers cannot be told apart: "
             "save it as HDF5, with model.save('model.h5')."
         )
-    held = vocabulary.read(stored.companion) if stored.companion else VocabularyFile(vocabulary.DEFAULT)
     layers = chain(stored.config, stored.name)
+    held = vocabulary.read(stored.companion) if stored.companion else VocabularyFile(vocabulary.DEFAULT)
     size = len(held.characters)
     with weights.opened(stored) as group:
         trained = _trained(group, stored, layers, size)

@@ -47,7 +47,7 @@ def _write(network: Network, prompts: Sequence[Prompt]) -> list[TextPiece]:
     draws = np.zeros((counts[0], len(prompts)))
     for at, (prompt, index) in enumerate(zip(prompts, indices, strict=True)):
         draws[: counts[at], at] = sampling.uniforms(prompt.options.random_state, index, counts[at])
-    sampler = sampling.Sampler([prompt.options for prompt in prompts])
+    sampler = sampling.Sampler([prompt.options for prompt in prompts], len(network.vocabulary))
     ids = np.zeros((counts[0], len(prompts)), np.int64)
     logits = np.zeros((counts[0], len(prompts), len(network.vocabulary)), np.float32)
     steps, rows = Steps(network, memory), len(prompts)

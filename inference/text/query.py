@@ -13,7 +13,6 @@ from inference.pieces import piece_at
 DEFAULT_MODEL = "shakespeare.h5"
 LENGTH = 512
 LONGEST = 100_000
-LONGEST_SEED = 1_000
 HOTTEST = 100.0
 COLDEST = 0.01
 """Colder than that is no other text than the likeliest character each time, which `top_n=1` gives."""
@@ -23,9 +22,7 @@ PARAMETERS = (
     Parameter(
         "model_name", str, "The model, as GET /get_available_models?kind=text lists it.", DEFAULT_MODEL
     ),
-    Parameter(
-        "seed", str, "What the text begins with. It is not sent back.", longest=LONGEST_SEED, required=True
-    ),
+    Parameter("seed", str, "What the text begins with. It is not sent back.", required=True),
     Parameter("length", int, "Characters to be written behind the seed.", LENGTH, least=1, most=LONGEST),
     Parameter("top_n", int, "Drawn from so many, the likeliest; 1: no chance.", _OPTIONS.top_n, least=1),
     Parameter(

@@ -28,10 +28,10 @@ def probabilities(logits: npt.NDArray[Any], temperature: float | Floats = 1.0) -
     """
     powers: Floats = logits.astype(np.float64)
     # before the division: a tiny temperature makes nothing infinite that is not far below the largest
-    powers -= powers.max(axis=-1, keepdims=True)
+    powers -= np.maximum.reduce(powers, axis=-1, keepdims=True)
     powers /= temperature
     np.exp(powers, out=powers)
-    powers /= powers.sum(axis=-1, keepdims=True)
+    powers /= np.add.reduce(powers, axis=-1, keepdims=True)
     return powers
 
 
@@ -40,27 +40,34 @@ def cut(chances: Floats, top_n: int) -> Floats:
 
     Exactly so many are kept: of equal ones those with lower ids.
     """
-    rows = _cut_rows(chances[np.newaxis].copy(), np.array([top_n]))
+    rows = chances[np.newaxis].copy()
+    _Cut([top_n], chances.size).make(rows)
     return rows.reshape(-1)
 
 
-def _cut_rows(chances: Floats, top_n: npt.NDArray[np.int64]) -> Floats:
-    """Each row cut to so many, (rows,), in place."""
-    rows, size = chances.shape
-    kept = np.minimum(top_n, size)
-    if (kept < size).any():
-        least = np.sort(chances, axis=1)[np.arange(rows), size - kept][:, np.newaxis]
-        is_kept = chances >= least
-        if np.count_nonzero(is_kept) > kept.sum():
-            _drop_ties(is_kept, chances == least, kept)
-        chances *= is_kept
-    chances /= chances.sum(axis=1, keepdims=True)
-    return chances
+class _Cut:
+    """Cuts the probabilities of some texts, each to a number of its own."""
+
+    def __init__(self, top_n: Sequence[int], size: int) -> None:
+        self._kept = [min(count, size) for count in top_n]
+        self._rows = np.arange(len(top_n))
+        self._ranks = size - np.array(self._kept)
+        self._totals = [sum(self._kept[:rows]) for rows in range(len(top_n) + 1)]
+        self._cuts_any = min(self._kept) < size
+
+    def make(self, chances: Floats) -> None:
+        """Cut and rescale each row of (rows, size), in place; they may be fewer: the first ones."""
+        if self._cuts_any:
+            rows = len(chances)
+            least = np.sort(chances, axis=1)[self._rows[:rows], self._ranks[:rows], np.newaxis]
+            is_kept = chances >= least
+            if np.count_nonzero(is_kept) > self._totals[rows]:
+                _drop_ties(is_kept, chances == least, self._kept[:rows])
+            chances *= is_kept
+        chances /= np.add.reduce(chances, axis=1, keepdims=True)
 
 
-def _drop_ties(
-    is_kept: npt.NDArray[np.bool_], is_least: npt.NDArray[np.bool_], kept: npt.NDArray[np.int64]
-) -> None:
+def _drop_ties(is_kept: npt.NDArray[np.bool_], is_least: npt.NDArray[np.bool_], kept: Sequence[int]) -> None:
     """Of those that equal a row's least to be kept, keep only the first, so that `kept` remain."""
     for row, ties, count in zip(is_kept, is_least, kept, strict=True):
         surplus = np.count_nonzero(row) - count
@@ -70,11 +77,11 @@ def _drop_ties(
 class Sampler:
     """Draws the next characters of some texts, each with options of its own."""
 
-    def __init__(self, options: Sequence[TextOptions]) -> None:
+    def __init__(self, options: Sequence[TextOptions], size: int) -> None:
+        """For a vocabulary of that size."""
         self._temperature = np.array([[one.temperature] for one in options])
-        # more than any vocabulary has are all of it; a larger number need not fit into 64 bits
-        self._top_n = np.array([min(one.top_n, 1 << 32) for one in options])
-        self._is_greedy = bool((self._top_n == 1).all())
+        self._cut = _Cut([one.top_n for one in options], size)
+        self._is_greedy = all(one.top_n == 1 for one in options)
 
     def draw(self, logits: npt.NDArray[Any], uniform: Floats) -> npt.NDArray[np.int64]:
         """The next id of each row, (rows,), from logits (rows, characters) and a number from 0 to 1 for each.
@@ -85,11 +92,11 @@ class Sampler:
         if self._is_greedy:
             likeliest: npt.NDArray[np.int64] = logits.argmax(axis=1)
             return likeliest
-        rows = len(logits)
-        chances = _cut_rows(probabilities(logits, self._temperature[:rows]), self._top_n[:rows])
-        sums = chances.cumsum(axis=1)
+        chances = probabilities(logits, self._temperature[: len(logits)])
+        self._cut.make(chances)
+        sums = np.add.accumulate(chances, axis=1)
         sums /= sums[:, -1:]
-        drawn: npt.NDArray[np.int64] = (sums <= uniform[:, np.newaxis]).sum(axis=1)
+        drawn: npt.NDArray[np.int64] = np.add.reduce(sums <= uniform[:, np.newaxis], axis=1, dtype=np.int64)
         return drawn
 
 

@@ -9,16 +9,16 @@ from flask import Flask, Response, jsonify, render_template, request
 
 from inference import __version__
 from inference.admission import cookie_name
-from inference.query import LARGEST
+from inference.parameters import LARGEST
 from inference.web.operations import OPERATIONS
 from inference.web.parts import ALWAYS
 from inference.web.schemas import SCHEMAS
 
 ABOUT = (
-    "Watch a pose model's predictions on a video as they are computed. Frames are numbered from 0, points "
-    "are in the video's own pixels. An error is a JSON object with one sentence. Bound to loopback, the "
-    "program asks for no token; otherwise each request needs one, as a bearer token or by the cookie that "
-    "POST /login sets; a browser that comes without one is sent to /login."
+    "Watch a pose model's predictions on a video, or a character model's text, as they are computed. Frames "
+    "and characters are numbered from 0, points are in the video's own pixels. An error is a JSON object of "
+    "one sentence. Bound to loopback, the program asks for no token; otherwise each request needs one, as a "
+    "bearer token or by the cookie that POST /login sets; a browser without one is sent to /login."
 )
 
 

@@ -9,14 +9,25 @@ import re
 
 from inference import exports
 from inference.catalog import VIDEO_SUFFIXES
+from inference.parameters import Parameter
 from inference.query import LAST_EVENT_ID, PARAMETERS, RUN_ID
+from inference.settings import TAKES
+from inference.text import query as text_query
 from inference.web.parts import Part, answer, error, event_stream, file, json_of, operation, parameter
-from inference.web.schemas import rows, text
+from inference.web.schemas import EVENTS, TEXT_EVENTS, rows, text
 
 _STREAM = (
     "The predictions of a range of frames, in order and each exactly once, as server-sent events: status any "
     "number of times, start, then a message or a failure for each frame, and done. A failure without a frame "
     "ends the run. Comments keep a silent connection alive. Leaving ends the run."
+)
+
+
+_TEXT = (
+    "Characters that a model writes behind a seed, in order, as they are drawn, as server-sent events: "
+    "status any number of times, start, then messages of a few characters each, and done. A failure ends the "
+    "text. Where a message begins is always the same. Comments keep a silent connection alive. Leaving ends "
+    "the text."
 )
 
 
@@ -55,6 +66,14 @@ _NAME = {
     "schema": {"type": "string", "pattern": rf"[^\s./\\:]({_ENDINGS})$", "examples": ["clip.mp4"]},
 }
 _FILENAME = {"name": "filename", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+_MODEL = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "The model, as GET /get_available_models?kind=text lists it.",
+    "schema": {"type": "string", "minLength": 1},
+}
+KIND = Parameter("kind", str, "What the models take.", TAKES[0], choices=TAKES)
 _NO_RUN = "There is no such run."
 
 
@@ -66,6 +85,7 @@ def _login_refused() -> Part:
 
 OPERATIONS: dict[tuple[str, str], Part] = {
     ("/", "get"): operation("The page.", {200: file("The page.")}),
+    ("/text", "get"): operation("The page for texts.", {200: file("The page.")}),
     ("/docs", "get"): operation("This description, to be read.", {200: file("A page.")}),
     ("/openapi.json", "get"): operation(
         "This description.", {200: {"description": "OpenAPI 3.1.", "content": json_of({"type": "object"})}}
@@ -99,7 +119,7 @@ OPERATIONS: dict[tuple[str, str], Part] = {
     ("/generate_predictions", "get"): operation(
         "Stream predictions.",
         {
-            200: event_stream(),
+            200: event_stream(EVENTS),
             404: "There is no such video or model.",
             409: "A run of that id was recorded of something else.",
             503: "As many streams are open as are served (--max-streams).",
@@ -112,8 +132,27 @@ OPERATIONS: dict[tuple[str, str], Part] = {
         {200: {"description": "Their names.", "content": json_of(rows({"type": "string"}))}},
     ),
     ("/get_available_models", "get"): operation(
-        "List the models.",
+        "List the models of one kind.",
         {200: {"description": "Their names.", "content": json_of(rows({"type": "string"}))}},
+        parameters=[parameter(KIND)],
+    ),
+    ("/generate_text", "get"): operation(
+        "Stream a text.",
+        {
+            200: event_stream(TEXT_EVENTS),
+            404: "There is no such model.",
+            503: "As many streams are open as are served (--max-streams).",
+        },
+        about=_TEXT,
+        parameters=[
+            *map(parameter, text_query.PARAMETERS),
+            parameter(text_query.LAST_EVENT_ID, "header"),
+        ],
+    ),
+    ("/text_models/{name}", "get"): operation(
+        "What a character model knows.",
+        {200: answer("Its vocabulary.", "TextModel"), 404: "There is no such model."},
+        parameters=[_MODEL],
     ),
     ("/limits", "get"): operation("How large an upload may be.", {200: answer("The limits.", "Limits")}),
     ("/videos", "post"): operation(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from inference.query import LARGEST, Parameter
-from inference.web.schemas import EVENTS, Schema, record, rows
+from inference.parameters import LARGEST, Parameter
+from inference.web.schemas import Schema, record, rows
 
 Part = dict[str, Any]
 
@@ -81,12 +81,12 @@ def parameter(given: Parameter, place: str = "query") -> Part:
     return said | ({"required": True} if given.required else {})
 
 
-def event_stream() -> Part:
-    """The answer that is a stream of server-sent events; its schema is that of each event."""
+def event_stream(events: dict[str, str]) -> Part:
+    """The answer that is a stream of these server-sent events; its schema is that of each event."""
     return {
         "description": "Events, each as the schema has it; message is one without a name.",
         "headers": {"Cache-Control": {"schema": {"const": "no-store"}}},
-        "content": {"text/event-stream": {"schema": {"oneOf": [_event(*each) for each in EVENTS.items()]}}},
+        "content": {"text/event-stream": {"schema": {"oneOf": [_event(*each) for each in events.items()]}}},
     }
 
 
@@ -97,5 +97,5 @@ def _event(event: str, name: str) -> Schema:
         "contentSchema": {"$ref": f"#/components/schemas/{name}"},
     }
     said: dict[str, Schema] = {"event": {"const": event}, "data": data}
-    number = {"id": {"type": "string", "pattern": "^[0-9]+$", "description": "The newest frame's."}}
+    number = {"id": {"type": "string", "pattern": "^[0-9]+$", "description": "To go on behind it."}}
     return record(said | number) if event == "message" else record(said, number)

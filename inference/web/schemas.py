@@ -1,6 +1,6 @@
 """What the HTTP interface's JSON looks like, as JSON schemas: made from the dataclasses that are sent.
 
-Pure. What has no dataclass of its own (an error, a frame as `sse.py` writes it) is written out here.
+Pure. What has no dataclass of its own (an error, a frame as `frame_events.py` writes it) is written out here.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ def _ref(name: str) -> Schema:
 
 
 _NUMBER = {"type": "number"}
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _SCORE = or_null({"type": "number"})
 """Null where the model gave a number that is not finite; likewise a point."""
 _NAMED = {"model_name": text("Its name, or both names joined by +."), "model_names": rows({"type": "string"})}
@@ -113,7 +114,15 @@ EVENTS = {
     "failure": "FailureEvent",
     "done": "DoneEvent",
 }
-"""A stream's events and the schemas of their data; a message is an event without a name."""
+"""A stream of predictions: its events and the schemas of their data; a message is an event without a name."""
+TEXT_EVENTS = {
+    "status": "StatusEvent",
+    "start": "TextStartEvent",
+    "message": "TextEvent",
+    "failure": "TextFailureEvent",
+    "done": "TextDoneEvent",
+}
+"""Those of a text."""
 
 SCHEMAS: dict[str, Schema] = {
     "Error": record({"error": text("What happened, where, and what to do.")}),
@@ -173,4 +182,43 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "DoneEvent": record({"frames": whole("Messages in this response.")}, about="Every frame was sent."),
+    "TextModel": record(
+        {
+            "model_name": text("The model."),
+            "vocabulary": rows({"type": "string"})
+            | {"description": "Each id's character; id 0 is the empty text."},
+            "counts": or_null(rows(whole("How often the training text has the character of that id."))),
+            "text": or_null(text("What the model was trained on, in words.")),
+        }
+    ),
+    "TextStartEvent": record(
+        {
+            "run_id": text("The run, in the log."),
+            "model_name": text("The model."),
+            "length": whole("Characters to come.", least=1),
+            "seed": text("What they follow."),
+            "top_n": whole("As asked for.", least=1),
+            "temperature": number("As asked for."),
+            "random_state": whole("As asked for, or drawn: it gives the same text again."),
+            "vocabulary": whole("Characters that the model knows, and one for all others.", least=2),
+            "unknown": rows(text("A character of the seed that the model does not know.")),
+            "notes": rows(text("A sentence that whoever reads the text has to know.")),
+            "engine": text("What runs the model."),
+        },
+        about="The first characters come next.",
+    ),
+    "TextEvent": record(
+        {
+            "index": whole("Of its first character, from 0; the event's id as well."),
+            "text": text("1 to 32 characters (code points)."),
+            "probs": rows(_SHARE) | {"description": "What the model itself gave each of them."},
+            "entropies": rows(_NUMBER)
+            | {"description": "How unsure the model was at each of them, in bits."},
+            "alternatives": rows(rows(row({"type": "string"}, _SHARE)))
+            | {"description": "For each of them, the likeliest characters and their probabilities."},
+        },
+        about="A few characters. Probabilities are the model's own, before temperature and top_n.",
+    ),
+    "TextFailureEvent": record({"index": {"type": "null"}, "message": text("Why the text is over.")}),
+    "TextDoneEvent": record({"characters": whole("In this response.")}, about="Every character was sent."),
 }

@@ -1,4 +1,4 @@
-"""The stream of predictions, as server-sent events."""
+"""A stream of server-sent events of whatever kind: its place among all, its rhythm, its viewer's leaving."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, Protocol
 
-from flask import Flask, Response, request
+from flask import Response, request
 
-from inference.catalog import Catalog
 from inference.errors import TooManyStreams
-from inference.messages import RunDone, RunFailed, Tracked, ViewerEvent
-from inference.pipeline import Pipeline
-from inference.query import StreamQuery, parse_query
-from inference.recordings import Recordings
-from inference.run import RunRequest
-from inference.sse import HEARTBEAT, event_of
-from inference.watching import Watch
+from inference.messages import RunDone, RunFailed
+from inference.sse import HEARTBEAT
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +25,29 @@ LOOK = 0.2
 """A silent stream looks this often (s) whether its viewer is still there."""
 
 
-class _Places:
-    """How many more streams may be open: taken when one is accepted, given back when its answer is closed."""
+class Source(AbstractContextManager[Any], Protocol):
+    """A viewer's run: entering begins it, leaving ends it."""
+
+    def next(self, timeout: float) -> Any | None:
+        """The next event, or None if there is none within `timeout` s."""
+
+    def delivered(self, *events: Any) -> None:
+        """Say that the viewer has these events."""
+
+
+Encode = Callable[[Any], bytes]
+"""An event's bytes."""
+
+
+class Streams:
+    """All streams of this program: how many more may be open."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._taken = 0
         self._lock = threading.Lock()
 
-    def take(self) -> None:
-        """Take one; TooManyStreams if none is left."""
+    def _take_place(self) -> None:
         with self._lock:
             if self._taken >= self._most:
                 raise TooManyStreams(
@@ -48,34 +56,26 @@ class _Places:
                 )
             self._taken += 1
 
-    def give_back(self) -> None:
-        """Give one back."""
+    def _give_back(self) -> None:
         with self._lock:
             self._taken -= 1
 
+    def respond(
+        self,
+        open_source: Callable[[], Source],
+        encode: Encode,
+        heartbeat: float,
+        is_fresh: Callable[[Any], bool] = lambda _: False,
+    ) -> Response:
+        """The answer that streams what `open_source` gives; TooManyStreams.
 
-def add_stream(
-    app: Flask, catalog: Catalog, pipeline: Pipeline, recordings: Recordings, most_streams: int
-) -> None:
-    """`GET /generate_predictions`."""
-    places = _Places(most_streams)
-
-    @app.get("/generate_predictions")
-    def generate_predictions() -> Response:
-        query = parse_query(request.args.to_dict(flat=False), request.headers.get("Last-Event-ID"))
+        An event that `is_fresh` is written alone, and the next one taken only once there is room for it.
+        """
         gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
-        places.take()
+        self._take_place()
         with ExitStack() as undo:
-            undo.callback(places.give_back)
-            watch = Watch(
-                pipeline,
-                _request(catalog, query),
-                recordings=recordings,
-                run_id=query.run_id,
-                tracking=query.tracking,
-                track=query.track,
-            )
-            stream = stream_events(watch, query.heartbeat, gone)
+            undo.callback(self._give_back)
+            stream = stream_events(open_source(), encode, heartbeat, gone, is_fresh)
             headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
             response = Response(stream, mimetype="text/event-stream", headers=headers)
             # Also called where the stream never began, since its viewer had left before.
@@ -83,55 +83,56 @@ def add_stream(
         return response
 
 
-def _request(catalog: Catalog, query: StreamQuery) -> RunRequest:
-    return RunRequest(
-        catalog.video(query.video_name),
-        catalog.model(*query.model_names),
-        query.start,
-        query.stop,
-        query.width,
-        query.options,
-        catalog.model(*query.compare_names) if query.compare_names else None,
-    )
-
-
-def stream_events(watch: Watch, heartbeat: float, gone: Callable[[], bool]) -> Iterator[bytes]:
+def stream_events(
+    source: Source,
+    encode: Encode,
+    heartbeat: float,
+    gone: Callable[[], bool],
+    is_fresh: Callable[[Any], bool],
+) -> Iterator[bytes]:
     """The server-sent events of one run; ends, and ends the run, once the viewer is `gone`."""
     try:
-        yield from _events_of(watch, heartbeat, gone)
+        yield from _events_of(source, encode, heartbeat, gone, is_fresh)
     except Exception:
         log.exception("a stream failed")
-        yield event_of(RunFailed("Something went wrong in the server; its log says what."))
+        yield encode(RunFailed("Something went wrong in the server; its log says what."))
 
 
-def _events_of(watch: Watch, heartbeat: float, gone: Callable[[], bool]) -> Iterator[bytes]:
-    with watch:
+def _events_of(
+    source: Source,
+    encode: Encode,
+    heartbeat: float,
+    gone: Callable[[], bool],
+    is_fresh: Callable[[Any], bool],
+) -> Iterator[bytes]:
+    with source:
         spoke = time.monotonic()
         while not gone():
             quiet = time.monotonic() - spoke
-            event = watch.next(timeout=min(LOOK, max(0.0, heartbeat - quiet)))
+            event = source.next(timeout=min(LOOK, max(0.0, heartbeat - quiet)))
             if event is not None:
-                events = [event, *_more(watch, event)]
-                yield b"".join(map(event_of, events))
-                watch.delivered(*events)
+                events = [event] if is_fresh(event) else [event, *_more(source, event)]
+                yield b"".join(map(encode, events))
+                source.delivered(*events)
                 event = events[-1]
-                if isinstance(event, Tracked) and event.live is not None:
+                if is_fresh(event):
                     yield ROOM
             elif time.monotonic() - spoke >= heartbeat:
                 yield HEARTBEAT
             else:
                 continue
             spoke = time.monotonic()
-            if isinstance(event, RunDone | RunFailed):
+            if _is_last(event):
                 return
 
 
-def _more(watch: Watch, event: ViewerEvent) -> Iterator[ViewerEvent]:
-    """Frames that are there already behind one. Of a live source none: each is to be new when written."""
+def _more(source: Source, event: Any) -> Iterator[Any]:
+    """Events that are there already behind one."""
     for _ in range(TOGETHER - 1):
-        if not isinstance(event, Tracked) or event.live is not None:
-            return
-        following = watch.next(timeout=0)
-        if following is None:
+        if _is_last(event) or (following := source.next(timeout=0)) is None:
             return
         yield (event := following)
+
+
+def _is_last(event: Any) -> bool:
+    return isinstance(event, RunDone | RunFailed)

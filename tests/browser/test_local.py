@@ -20,8 +20,8 @@ from inference.text.sampling import cut, probabilities
 from inference.text.vocabulary import decode
 from tests.browser.conftest import LIMIT
 from tests.browser.local_server import LocalServer
-from tfjs import SERVED
-from tfjs.__main__ import LOCK, NotFetched, fetch, is_here
+from tfjs import LOCK, SERVED
+from tfjs.__main__ import NotFetched, fetch, is_here
 
 SEED = "The meaning of life is "
 CLOSE = 1e-5
@@ -73,9 +73,9 @@ def _tfjs():
 
 @pytest.fixture(scope="module")
 def kit():
-    from tests.kit import char_models
+    from tests.kit import keras_chars
 
-    return char_models
+    return keras_chars
 
 
 @pytest.fixture(scope="module")

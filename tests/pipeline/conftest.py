@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from inference.catalog import Catalog
-from inference.messages import Failed, Result, RunDone, RunEvent, RunFailed, RunStarted
+from inference.messages import Failed, FrameResult, Result, RunDone, RunEvent, RunFailed, RunStarted
 from inference.pipeline import Pipeline
-from inference.run import Run, RunRequest
+from inference.requests import VideoRequest
+from inference.run import Run
 from inference.settings import Settings
 from tests.kit import barcode
-from tests.kit.predictors import KINDS
+from tests.kit.char_models import TEXT_KIND
+from tests.kit.predictors import KINDS as VIDEO_KINDS
+
+KINDS = (*VIDEO_KINDS, TEXT_KIND)
 
 PATIENCE = 60.0
 
@@ -40,7 +44,7 @@ class Bench:
 
     def run(self, video: str, model: str = "m.number", **wanted: Any) -> Run:
         """Begin a run."""
-        return self.pipeline.run(RunRequest(self.catalog.video(video), self.catalog.model(model), **wanted))
+        return self.pipeline.run(VideoRequest(self.catalog.video(video), self.catalog.model(model), **wanted))
 
     def watch(self, run: Run, on_frame: Callable[[Result | Failed], None] = lambda _: None) -> list[RunEvent]:
         """Take a run's events to its end, as a viewer that keeps up, and close it."""
@@ -83,8 +87,8 @@ def check_every_frame_once(
     """A run came as promised: one start, each frame once, in order, with its own pixels, one end."""
     assert sum(isinstance(event, RunStarted) for event in events) == 1
     frames = frames_of(events)
-    assert [event.frame for event in frames] == list(range(start, stop))
-    assert tuple(event.frame for event in frames if isinstance(event, Failed)) == failed
-    seen = [event for event in frames if isinstance(event, Result)]
-    assert [event.prediction.points[0, 0] for event in seen] == [event.frame for event in seen]
+    assert [event.index for event in frames] == list(range(start, stop))
+    assert tuple(event.index for event in frames if isinstance(event, Failed)) == failed
+    seen = [event for event in frames if isinstance(event, FrameResult)]
+    assert [event.prediction.points[0, 0] for event in seen] == [event.index for event in seen]
     assert events[-1] == RunDone(len(seen))

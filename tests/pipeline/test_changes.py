@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from inference.messages import Failed, Result, RunDone, RunFailed, RunStarted, RunStatus
+from inference.messages import Failed, FrameResult, Result, RunDone, RunFailed, RunStarted, RunStatus
 from tests.kit.waiting import wait_until
 from tests.pipeline.conftest import check_every_frame_once
 
@@ -64,7 +64,7 @@ def test_a_model_that_is_replaced_while_in_use_never_mixes_with_its_successor(be
     model = bench.model("replaced.slow", "seconds=0.02")
 
     def replace_and_kill(event):
-        if event.frame == 30:
+        if event.index == 30:
             bench.model("replaced.slow", "seconds=0.02 another=1")
             kill_workers(bench, 1)
 
@@ -78,7 +78,7 @@ def test_a_model_that_is_gone_when_all_workers_died_ends_its_run_with_a_sentence
     model = bench.model("gone.slow", "seconds=0.02")
 
     def remove_and_kill(event):
-        if event.frame == 30:
+        if event.index == 30:
             (bench.folder / model).unlink()
             kill_workers(bench, 2)
 
@@ -93,7 +93,7 @@ def test_a_model_that_is_deleted_while_in_use_finishes_its_frames(bench, video):
     model = bench.model("deleted.slow", "seconds=0.02")
 
     def delete(event):
-        if event.frame == 30:
+        if event.index == 30:
             (bench.folder / model).unlink()
 
     check_every_frame_once(bench.watch(bench.run(video, model), delete), 0, 150)
@@ -101,7 +101,7 @@ def test_a_model_that_is_deleted_while_in_use_finishes_its_frames(bench, video):
 
 def change_at(frame, change):
     """Changes something once that frame has come."""
-    return lambda event: change() if event.frame == frame else None
+    return lambda event: change() if event.index == frame else None
 
 
 @pytest.mark.parametrize("suffix", [".avi", ".mp4"])
@@ -134,9 +134,9 @@ def test_a_video_that_changes_in_place_ends_its_run_alone(bench, video, how):
         bench.run(path.name, bench.model("steady.slow", "seconds=0.01")), change_at(30, change)
     )
     frames = [event for event in events if isinstance(event, Result | Failed)]
-    assert [event.frame for event in frames] == list(range(len(frames))) and len(frames) > 30
+    assert [event.index for event in frames] == list(range(len(frames))) and len(frames) > 30
     seen = [event for event in frames if isinstance(event, Result)]
-    assert all(event.prediction.points[0, 0] == event.frame for event in seen)
+    assert all(event.prediction.points[0, 0] == event.index for event in seen)
     assert isinstance(events[-1], RunFailed) and path.name in events[-1].message
     assert str(bench.folder) not in events[-1].message
     check_every_frame_once(bench.watch(bench.run(video)), 0, 150)
@@ -153,7 +153,7 @@ def test_a_model_asked_for_while_a_worker_restarts_holds_up_nobody(bench, video)
         now = time.monotonic()
         gaps.append(now - last)
         last = now
-        if event.frame == 60:
+        if event.index == 60:
             kill_workers(bench, 1)
             other.append(bench.run(video, bench.model("asked.slow", "setup=4")))
 
@@ -180,5 +180,5 @@ def test_failed_models_are_not_kept(bench, video):
 def test_events_come_in_the_promised_order(bench, video):
     kinds = [type(event) for event in bench.watch(bench.run(video, bench.model("order.slow", "setup=0.2")))]
     assert kinds[0] is RunStatus
-    assert kinds.index(RunStarted) < kinds.index(Result)
+    assert kinds.index(RunStarted) < kinds.index(FrameResult)
     assert kinds[-1] is RunDone

@@ -27,7 +27,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(bench, video):
     restarts = bench.pipeline.restarts
 
     def kill_at(event):
-        if event.frame in (20, 90):
+        if event.index in (20, 90):
             workers = [pid for name, pid in bench.pipeline.processes().items() if name != "producer"]
             os.kill(workers[0], signal.SIGKILL)
 
@@ -40,7 +40,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(bench, video):
 
 def test_all_workers_killed_at_once_lose_nothing(bench, video):
     def kill_at(event):
-        if event.frame == 30:
+        if event.index == 30:
             for name, pid in bench.pipeline.processes().items():
                 if name != "producer":
                     os.kill(pid, signal.SIGKILL)

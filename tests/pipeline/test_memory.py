@@ -14,8 +14,8 @@ def test_memory_is_flat_however_long_the_video(bench):
     seen = {}
 
     def look(event):
-        if event.frame in (500, 2990):
-            seen[event.frame] = held(bench)
+        if event.index in (500, 2990):
+            seen[event.index] = held(bench)
 
     bench.watch(bench.run(video), look)
     assert seen[2990] < seen[500] * 1.05

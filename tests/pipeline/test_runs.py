@@ -130,7 +130,7 @@ def test_a_video_that_is_cut_off_comes_as_far_as_it_goes(bench):
     (bench.folder / "cut.avi").write_bytes(whole[: len(whole) // 2])
     events = bench.watch(bench.run("cut.avi"))
     frames = frames_of(events)
-    assert [frame.frame for frame in frames] == list(range(len(frames))) and len(frames) > 30
+    assert [frame.index for frame in frames] == list(range(len(frames))) and len(frames) > 30
     assert all(isinstance(frame, Result) for frame in frames)
     assert isinstance(events[-1], RunFailed)
     assert f"frame {len(frames)} " in events[-1].message and "101 frames" in events[-1].message

@@ -18,7 +18,10 @@ from inference.catalog import Catalog
 from inference.pipeline import Pipeline
 from inference.settings import Settings
 from tests.kit import barcode
-from tests.kit.predictors import KINDS
+from tests.kit.char_models import TEXT_KIND
+from tests.kit.predictors import KINDS as VIDEO_KINDS
+
+KINDS = (*VIDEO_KINDS, TEXT_KIND)
 
 MODELS = {
     "m.number": "",

@@ -8,7 +8,7 @@ import httpx
 import jsonschema
 import pytest
 
-from inference.sse import event_of
+from inference.frame_events import event_of
 from inference.web.openapi import document
 from inference.web.operations import OPERATIONS
 from inference.web.schemas import EVENTS
@@ -20,8 +20,8 @@ def described(site):
     return httpx.get(f"{site.address}openapi.json").json()
 
 
-def fits(described, name, data):
-    schema = {"$ref": f"#/components/schemas/{EVENTS[name]}", "components": described["components"]}
+def fits(described, name, data, events=EVENTS):
+    schema = {"$ref": f"#/components/schemas/{events[name]}", "components": described["components"]}
     jsonschema.Draft202012Validator(schema).validate(data)
 
 
