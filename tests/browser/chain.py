@@ -23,6 +23,7 @@ In the morning the wind came round to the north, and they went out, all but the 
 "For the eighth," he said. "There is always one more than the nets can hold."
 """
 UNKNOWN = "\ufffd"
+"""What the id 0 is written as."""
 VOCABULARY = ("", *sorted(set(LEARNED)))
 COUNTS = [0, *(LEARNED.count(character) for character in VOCABULARY[1:])]
 SIZES = (1, 1, 2, 4, 8, 16)

@@ -401,12 +401,14 @@ def test_a_full_server_is_waited_for(page, server):
 
 
 def test_a_broken_connection_is_taken_up_again_with_the_random_state_that_was_drawn(page, server):
-    text = write(page, "broken.h5", length=200)
-    assert text == chain.text(SEED, 200, 10, 1.0, DRAWN)
+    begin(page, "broken.h5", length=200)
+    wait(page, "writer.lengths[0] === 64")
+    server.release.set()
+    wait(page, "writer.states[0] === 'done'")
+    assert page.evaluate("writer.texts[0]") == chain.text(SEED, 200, 10, 1.0, DRAWN)
     first, again = server.text_streams
     assert "random_state" not in first.query and again.query["random_state"] == str(DRAWN)
     assert again.last_event_id == str(first.sent[-1])
-    assert page.evaluate("writer.states[0]") == "done"
 
 
 def test_what_fails_is_said_and_what_was_written_stays(page, server):
@@ -433,6 +435,12 @@ def test_what_the_model_does_not_know_is_said_and_marked(page, server):
         "[...CSS.highlights.get('unknown')].map((one) => one.startContainer.data[one.startOffset]).join('')"
     )
     assert page.evaluate(marked) == "é☃☃"
+
+
+def test_a_character_that_is_unknown_to_the_model_is_written_as_such_and_told(page, server):
+    text = write(page, "secret.h5")
+    page.mouse.move(*middle(page, text.index(chain.UNKNOWN)))
+    expect(page.locator("#card .head")).to_contain_text("unknown to the model")
 
 
 def test_what_makes_no_sense_is_said_before_it_is_sent(page, server):
@@ -518,17 +526,17 @@ def test_the_pages_lead_to_each_other(page, server):
     page.get_by_role("link", name="Text").click()
     expect(page.get_by_label("Seed", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Text")).to_have_attribute("aria-current", "page")
-    assert page.locator("#model option").all_text_contents() == list(BEHAVIOURS)
+    expect(page.locator("#model option")).to_have_text(list(BEHAVIOURS))
 
 
 # ---- in this browser ----
 
 
 def test_a_model_runs_in_the_browser_only_where_all_that_this_needs_is_there(page, server):
-    expect(page.get_by_label("this browser")).to_be_disabled()
+    expect(page.get_by_role("radio", name="this browser")).to_be_disabled()
     page.route("**/tfjs/**", lambda route: route.fulfill(body=""))
     page.reload()
-    page.get_by_label("this browser").check()
-    page.get_by_label("this browser").blur()
+    page.get_by_role("radio", name="this browser").check()
+    page.get_by_role("radio", name="this browser").blur()
     page.reload()
-    expect(page.get_by_label("this browser")).to_be_checked()
+    expect(page.get_by_role("radio", name="this browser")).to_be_checked()
