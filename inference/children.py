@@ -117,8 +117,9 @@ def _open(order: Load, settings: Settings, engine: str, pipe: Pipe) -> Predictor
     module, _, name = kind.predictor.partition(":")
     make = getattr(importlib.import_module(module), name)
     extra = {}
-    if kind.has_engine:
+    if kind.reads_keras:
         looking.look(_cache(settings), paths, allow_model_code=settings.allow_model_code)
+    if kind.has_engine:
         extra["open_engine"] = _opener(order, settings, engine, pipe)
     predictor: Predictor = make(
         *paths, threads=settings.threads_per_worker, allow_model_code=settings.allow_model_code, **extra

@@ -9,6 +9,7 @@ nothing else.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,9 @@ from inference.text.weights import Weights
 
 SHARD = 4 << 20
 """Bytes of a file of weights, at most: browsers keep larger ones in no cache."""
+
+FILES = re.compile(r"model\.json|vocabulary\.json|group1-shard\d+of\d+\.bin")
+"""What the files are called."""
 
 MOST_ROWS = 4096
 """Characters that may come as rows: the Embedding for them has so many times so many numbers."""

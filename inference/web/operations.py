@@ -13,6 +13,7 @@ from inference.parameters import Parameter
 from inference.query import LAST_EVENT_ID, PARAMETERS, RUN_ID
 from inference.settings import TAKES
 from inference.text import query as text_query
+from inference.text import tfjs
 from inference.web.parts import Part, answer, error, event_stream, file, json_of, operation, parameter
 from inference.web.schemas import EVENTS, TEXT_EVENTS, rows, text
 
@@ -74,6 +75,13 @@ _MODEL = {
     "schema": {"type": "string", "minLength": 1},
 }
 KIND = Parameter("kind", str, "What the models take.", TAKES[0], choices=TAKES)
+_TFJS_FILE = {
+    "name": "file",
+    "in": "path",
+    "required": True,
+    "description": "model.json, which names the others.",
+    "schema": {"type": "string", "pattern": f"^({tfjs.FILES.pattern})$", "examples": ["model.json"]},
+}
 _NO_RUN = "There is no such run."
 
 
@@ -153,6 +161,12 @@ OPERATIONS: dict[tuple[str, str], Part] = {
         "What a character model knows.",
         {200: answer("Its vocabulary.", "TextModel"), 404: "There is no such model."},
         parameters=[_MODEL],
+    ),
+    ("/text_models/{name}/tfjs/{file}", "get"): _static(
+        "A character model as a TF.js layers model, its weights and its vocabulary.",
+        "application/json",
+        "application/octet-stream",
+        parameters=[_MODEL, _TFJS_FILE],
     ),
     ("/limits", "get"): operation("How large an upload may be.", {200: answer("The limits.", "Limits")}),
     ("/videos", "post"): operation(

@@ -14,7 +14,7 @@ import { Column } from './column.js'
 import { EntropyChart } from './entropy.js'
 import { FrequencyChart } from './frequencies.js'
 import { LocalPanel } from './local/panel.js'
-import { describe, listTextModels, modelTitle, runsHere, runsThere } from './models.js'
+import { describe, listTextModels, modelTitle, runsThere, whyNotHere } from './models.js'
 import { Reference } from './reference.js'
 import { showScale } from './scale.js'
 import { applyAddress, readSettings, settingsQuery, wrong } from './settings.js'
@@ -123,18 +123,20 @@ async function choose() {
   if (String(names) === known || !model.value) return
   known = String(names)
   const mine = known
-  const [facts, ...here] = await Promise.all([describe(model.value), ...names.map(runsHere)])
+  const [facts, ...reasons] = await Promise.all([describe(model.value), ...names.map(whyNotHere)])
   if (known !== mine) return
   reference.setModel(facts)
-  allowHere(here.every(Boolean), names.every(runsThere))
+  allowHere(reasons.find(Boolean) ?? '', names.every(runsThere))
 }
 
 /** A model runs in this browser only if all that is needed is there, and nowhere else if it is kept here. */
-function allowHere(can, canThere) {
+function allowHere(reason, canThere) {
+  const can = reason === ''
   el['run-server'].disabled = !canThere
   if (!canThere && can) el['run-browser'].checked = true
   el['run-browser'].disabled = !can
-  el['run-browser'].parentElement.title = can ? '' : 'This needs TensorFlow.js in the server’s set-up, and a model that it can run.'
+  el['not-here'].textContent = reason
+  el['not-here'].hidden = can
   if (can && place.get('run') === 'browser') el['run-browser'].checked = true
   if (!can && el['run-browser'].checked) el['run-server'].checked = true
   place.delete('run')

@@ -36,18 +36,21 @@ export async function describe(model) {
   }
 }
 
+const NO_TFJS = 'TF.js is not on the server: make tfjs (or python -m tfjs) fetches it.'
+
 /**
- * Whether a model can run in this browser: TensorFlow.js is there, and the model in its format.
+ * Why a model cannot run in this browser: a sentence, or '' if it can.
  * @param {string} model
- * @returns {Promise<boolean>}
+ * @returns {Promise<string>}
  */
-export async function runsHere(model) {
-  if (isSavedHere(model)) return true
-  const isThere = async (address) => (await ask(address, { method: 'HEAD' })).ok
+export async function whyNotHere(model) {
+  if (isSavedHere(model)) return ''
   try {
-    return (await isThere('tfjs/tf.min.js')) && (await isThere(`${addressOf(model)}/tfjs/model.json`))
+    if (!(await ask('tfjs/tf.min.js', { method: 'HEAD' })).ok) return NO_TFJS
+    const response = await ask(`${addressOf(model)}/tfjs/model.json`)
+    return response.ok ? '' : (await response.json()).error
   } catch {
-    return false
+    return 'The server does not answer.'
   }
 }
 

@@ -5,15 +5,19 @@ Every request is written down, so that a test can say that there were none.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from importlib import resources
 from pathlib import Path
 
 from flask import Flask, Response, jsonify, render_template, request, send_file, send_from_directory
+from flask.typing import ResponseReturnValue
 from werkzeug.serving import make_server
 
+from inference.catalog import Catalog
+from inference.errors import InferenceError, NotFound
+from inference.settings import Settings
+from inference.text import vocabulary
 from inference.web.guard import SECURITY
 from inference.web.tfjs import add_tfjs
 
@@ -21,11 +25,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class LocalServer:
-    """Serves the models of a folder, each in a folder of its name, on a free port of 127.0.0.1."""
+    """Serves the models of a folder, and what else is for TF.js, on a free port of 127.0.0.1."""
 
-    def __init__(self, models: Path) -> None:
+    def __init__(self, models: Path, others: Path | None = None) -> None:
+        """`others` is a folder of files that are served as they are, under `others/`."""
         self.asked: list[str] = []
-        self._models = models
+        self._others = others
+        cache = models.parent / f"{models.name}-cache"
+        self._settings = Settings(data=models, models=models, cache=cache)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
         self.url = f"http://127.0.0.1:{self._server.port}/"
@@ -42,7 +49,8 @@ class LocalServer:
 
     def _app(self) -> Flask:
         app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
-        add_tfjs(app)
+        catalog = Catalog(self._settings.data, self._settings.models, self._settings.kinds)
+        add_tfjs(app, catalog, self._settings)
 
         @app.before_request
         def write_down() -> None:
@@ -59,11 +67,12 @@ class LocalServer:
 
         @app.get("/get_available_models")
         def models() -> Response:
-            return jsonify(sorted(path.name for path in self._models.iterdir()))
+            return jsonify(catalog.model_names("text"))
 
         @app.get("/text_models/<name>")
         def described(name: str) -> Response:
-            return jsonify(json.loads((self._models / name / "tfjs" / "vocabulary.json").read_text()))
+            held = vocabulary.of(catalog.model(name, takes="text").paths[0])
+            return jsonify(vocabulary=held.characters, counts=held.counts, text=held.text)
 
         @app.get("/healthz")
         def healthz() -> Response:
@@ -74,8 +83,12 @@ class LocalServer:
             script = resources.files("plotly") / "package_data" / "plotly.min.js"
             return send_file(str(script), mimetype="text/javascript")
 
-        @app.get("/text_models/<name>/tfjs/<file>")
-        def exported(name: str, file: str) -> Response:
-            return send_from_directory(self._models / name / "tfjs", file)
+        @app.get("/others/<file>")
+        def other(file: str) -> Response:
+            return send_from_directory(self._others or "", file)
+
+        @app.errorhandler(InferenceError)
+        def user_error(error: InferenceError) -> ResponseReturnValue:
+            return jsonify(error=str(error)), 404 if isinstance(error, NotFound) else 400
 
         return app

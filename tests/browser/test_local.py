@@ -80,32 +80,32 @@ def kit():
 
 @pytest.fixture(scope="module")
 def folder(kit, tmp_path_factory):
-    """Models and, in a folder of each one's name, what the browser loads. Most are cut into shards."""
+    """Models that are written for TF.js, when they are first asked for, in shards of few bytes."""
     folder = tmp_path_factory.mktemp("models")
+    for name, make in kit.MODELS.items():
+        kit.save(make(), folder / name)
+    kit.save(kit.gru(kit.keras, reset_after=True), folder / "behind.keras")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tfjs, "SHARD", 10_000)
-        for name, make in kit.MODELS.items():
-            tfjs.export(kit.save(make(), folder / name), folder / "served" / name / "tfjs")
-    return folder
+        yield folder
 
 
 @pytest.fixture
 def site(folder):
-    with LocalServer(folder / "served") as site:
+    with LocalServer(folder) as site:
         yield site
 
 
-@pytest.fixture
-def tweets(folder, shared_data):
-    """The real model, with what somebody else's converter made of it."""
-    stored, served = shared_data / "charrnn", folder / "served"
+@pytest.fixture(scope="module")
+def tweets(tmp_path_factory, shared_data):
+    """The real model, and a server of it and of what somebody else's converter made of it."""
+    stored = shared_data / "charrnn"
     if not stored.is_dir():
         pytest.skip("no shared character model")
-    if not (served / "tweets.h5").exists():
-        tfjs.export(stored / "model-keras2.2.hdf5", served / "tweets.h5" / "tfjs")
-        shutil.copytree(stored / "tfjs", served / "theirs" / "tfjs")
-        shutil.copy(served / "tweets.h5" / "tfjs" / "vocabulary.json", served / "theirs" / "tfjs")
-    return stored / "model-keras2.2.hdf5"
+    folder = tmp_path_factory.mktemp("real")
+    shutil.copy(stored / "model-keras2.2.hdf5", folder / "tweets.hdf5")
+    with LocalServer(folder, others=stored / "tfjs") as site:
+        yield folder / "tweets.hdf5", site
 
 
 def written(path, options, length=100, seed=SEED):
@@ -139,13 +139,14 @@ def test_every_layer_gives_the_same_probabilities_as_on_the_server(kit, folder, 
         assert np.abs(np.array(found) - expected).max() < CLOSE, name
 
 
-def test_a_real_model_writes_the_servers_text_offline_without_a_request(tweets, site, open_page):
+def test_a_real_model_writes_the_servers_text_offline_without_a_request(tweets, open_page):
+    tweets, site = tweets
     page = open_page(site.url)
-    page.evaluate(WRITE, {"model": "tweets.h5", "seed": "a", "length": 1})
+    page.evaluate(WRITE, {"model": "tweets.hdf5", "seed": "a", "length": 1})
     asked = len(site.asked)
     page.context.set_offline(True)
     greedy, piece = written(tweets, TextOptions(top_n=1))
-    events = page.evaluate(WRITE, {"model": "tweets.h5", "seed": SEED})
+    events = page.evaluate(WRITE, {"model": "tweets.hdf5", "seed": SEED})
     assert text_of(events) == greedy and events[-1] == ["done", {"characters": 100}]
     messages = [data for name, data in events if name == "message"]
     assert [message["index"] for message in messages] == [0, 1, 2, 4, 8, 16, 32, 64, 96]
@@ -157,7 +158,7 @@ def test_a_real_model_writes_the_servers_text_offline_without_a_request(tweets, 
     assert np.abs(np.array(found) - piece.likelihoods).max() < CLOSE
     # the same draws from the same generator, and the settings as the server has them
     settings = {"topN": 10, "temperature": 0.8, "randomState": 2**53 - 1, "seed": SEED + "é"}
-    events = page.evaluate(WRITE, {"model": "tweets.h5", **settings})
+    events = page.evaluate(WRITE, {"model": "tweets.hdf5", **settings})
     options = TextOptions(top_n=10, temperature=0.8, random_state=2**53 - 1)
     assert text_of(events) == written(tweets, options, seed=SEED + "é")[0]
     start = next(data for name, data in events if name == "start")
@@ -165,11 +166,12 @@ def test_a_real_model_writes_the_servers_text_offline_without_a_request(tweets, 
     assert site.asked[asked:] == []
 
 
-def test_our_files_are_read_as_the_converters_are_and_memory_stays_flat(tweets, site, open_page):
+def test_our_files_are_read_as_the_converters_are_and_memory_stays_flat(tweets, open_page):
+    _, site = tweets
     script = f"""async () => {{{STEPPER}
       const made = {{}}
-      for (const name of ['tweets.h5', 'theirs']) {{
-        const [trained, stepper] = await open(`text_models/${{name}}/tfjs/model.json`)
+      for (const folder of ['text_models/tweets.hdf5/tfjs', 'others']) {{
+        const [trained, stepper] = await open(`${{folder}}/model.json`)
         let id = 37
         const ids = []
         const step = () => {{
@@ -183,14 +185,14 @@ def test_our_files_are_read_as_the_converters_are_and_memory_stays_flat(tweets, 
         const after = tf.memory().numTensors
         stepper.dispose()
         trained.dispose()
-        made[name] = {{ ids: ids.slice(0, 100), grown: after - before, left: tf.memory().numTensors }}
+        made[folder] = {{ ids: ids.slice(0, 100), grown: after - before, left: tf.memory().numTensors }}
       }}
       return [made, tf.version.tfjs]
     }}"""
     made, version = open_page(site.url).evaluate(script)
-    assert made["tweets.h5"]["ids"] == made["theirs"]["ids"]
-    assert len(set(made["theirs"]["ids"])) > 5
-    assert [each["grown"] for each in made.values()] == [0, 0] and made["tweets.h5"]["left"] == 0
+    ours, theirs = made["text_models/tweets.hdf5/tfjs"], made["others"]
+    assert ours["ids"] == theirs["ids"] and len(set(ours["ids"])) > 5
+    assert (ours["grown"], theirs["grown"], ours["left"]) == (0, 0, 0)
     assert version == json.loads(LOCK.read_text())["packages"]["node_modules/@tensorflow/tfjs"]["version"]
 
 
@@ -258,14 +260,15 @@ def test_what_was_learned_is_kept_when_it_is_stopped(site, open_page):
     assert [each["name"] for each in saved] == ["cut"]
 
 
-def test_what_makes_no_sense_is_a_sentence(site, open_page, monkeypatch):
+def test_what_makes_no_sense_is_a_sentence(site, open_page):
     page = open_page(site.url)
     for wrong, said in (
         ({"seed": ""}, "The seed is empty"),
         ({"topN": 0}, "Top-n has to be"),
         ({"temperature": 0}, "The temperature has to be"),
         ({"length": 100_001}, "The length has to be"),
-        ({"model": "missing.h5"}, "The model could not be fetched: the server answered 404."),
+        ({"model": "missing.h5"}, "There is no model named 'missing.h5'"),
+        ({"model": "behind.keras"}, "behind.keras cannot run in a browser: the reset gate"),
         ({"model": "browser:gone"}, "That model is not in this browser any more."),
     ):
         events = page.evaluate(WRITE, {"model": "lstm-keras2.h5", "seed": SEED, **wrong})
@@ -278,7 +281,8 @@ def test_what_makes_no_sense_is_a_sentence(site, open_page, monkeypatch):
 def test_without_tfjs_the_page_says_how_to_get_it(site, open_page, monkeypatch, tmp_path):
     monkeypatch.setattr("inference.web.tfjs.SERVED", tmp_path / SERVED.name)
     page = open_page(f"{site.url}?model=lstm-keras2.h5")
-    expect(page.locator("#run-browser")).to_be_disabled(timeout=LIMIT)
+    expect(page.locator("#not-here")).to_contain_text("make tfjs", timeout=LIMIT)
+    expect(page.locator("#run-browser")).to_be_disabled()
     name, data = page.evaluate(WRITE, {"model": "lstm-keras2.h5", "seed": SEED})[-1]
     assert name == "failure" and "make tfjs" in data["message"]
 
