@@ -48,6 +48,7 @@ from inference.pipeline import Pipeline
 from inference.query import DEFAULT_MODEL
 from inference.recordings import Recordings
 from inference.settings import Settings
+from inference.text import query as text_query
 from inference.web.guard import add_guard
 from inference.web.login import add_login
 from inference.web.openapi import add_description
@@ -84,7 +85,7 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     recordings = Recordings(settings.runs, settings.runs_bytes)
     add_guard(app, settings)
     add_login(app)
-    _add_page(app, settings)
+    _add_pages(app, settings)
     streams = Streams(settings.max_streams)
     add_predictions(app, catalog, pipeline, recordings, streams)
     add_texts(app, catalog, pipeline, streams)
@@ -107,19 +108,23 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     return app
 
 
-def _add_page(app: Flask, settings: Settings) -> None:
+def _add_pages(app: Flask, settings: Settings) -> None:
+    both = {
+        "version": __version__,
+        "plotly_version": metadata.version("plotly"),
+        "models_folder": _displayed(settings.models),
+    }
     plotly = str(resources.files("plotly") / "package_data" / "plotly.min.js")
 
     @app.get("/")
     def page() -> str:
         return render_template(
-            "index.html",
-            version=__version__,
-            plotly_version=metadata.version("plotly"),
-            data_folder=_displayed(settings.data),
-            models_folder=_displayed(settings.models),
-            default_model=DEFAULT_MODEL,
+            "index.html", data_folder=_displayed(settings.data), default_model=DEFAULT_MODEL, **both
         )
+
+    @app.get("/text")
+    def text_page() -> str:
+        return render_template("text.html", default_model=text_query.DEFAULT_MODEL, **both)
 
     @app.get("/plotly.min.js")
     def plotly_script() -> Response:

@@ -89,6 +89,47 @@ def _film(name: str, codec: str) -> bytes:
 
 _SENT = Sent(1, (("r", 1), ("r", 2)))
 
+
+def _text_config(*layers: dict[str, object]) -> dict[str, object]:
+    first = {"class_name": "Embedding", "config": {"name": "e", "input_dim": 3, "output_dim": 2}}
+    last = {"class_name": "Dense", "config": {"name": "d", "units": 3, "activation": "softmax"}}
+    return {"class_name": "Sequential", "config": [first, *layers, last]}
+
+
+_LSTM = {"name": "l", "units": 2, "activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": False}
+_TEXT = _text_config({"class_name": "LSTM", "config": _LSTM})
+_LINKED = {
+    "class_name": "Functional",
+    "config": {
+        "layers": [
+            {
+                "class_name": "InputLayer",
+                "name": "i",
+                "config": {"batch_shape": [None, None, 3]},
+                "inbound_nodes": [],
+            },
+            {"class_name": "GRU", "name": "l", "config": _LSTM, "inbound_nodes": [[["i", 0, 0, {}]]]},
+            {
+                "class_name": "Softmax",
+                "name": "s",
+                "config": {"axis": -1},
+                "inbound_nodes": [[["l", 0, 0, {}]]],
+            },
+        ]
+    },
+}
+
+
+def _text_model() -> bytes:
+    shapes = {"e/embeddings": (3, 2), "l/kernel": (2, 8), "l/recurrent_kernel": (2, 8), "d/kernel": (2, 3)}
+    file = io.BytesIO()
+    with h5py.File(file, "w") as content:
+        content.attrs["model_config"] = json.dumps(_TEXT)
+        for name, shape in {**shapes, "d/bias": (3,)}.items():
+            content[f"model_weights/{name}:0"] = np.zeros(shape, np.float32)
+    return file.getvalue()
+
+
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "wire": lambda: [
         *map(
@@ -131,5 +172,15 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 2000,
     ],
     "login_body": lambda: [b'{"token": "a-token-of-12"}', b"[" * 60_000, b'{"token":' * 6000],
+    "vocabulary_file": lambda: [
+        b'{"vocabulary": ["", "a", "b"], "counts": [0, 2, 1], "text": "a letter"}',
+        b'{"vocabulary": ["", "\\ud83d\\ude00", "\\ud83d"]}',
+    ],
+    "text_config": lambda: [
+        json.dumps(_TEXT).encode(),
+        json.dumps(_LINKED).encode(),
+        json.dumps(_text_config({"class_name": "Bidirectional", "config": {"layer": _TEXT}})).encode(),
+    ],
+    "text_model": lambda: [_text_model()],
     "catalog_name": lambda: [b"a.mp4", b"../secret.txt", b"a\0.h5", b"C:\\a"],
 }

@@ -49,6 +49,7 @@ from inference.errors import (
     WrongHost,
 )
 from inference.settings import KINDS
+from inference.text import chain, files, vocabulary, weights
 from inference.web import intake, login, runs, uploads
 
 LONGEST = 2000
@@ -264,11 +265,47 @@ def catalog_name(data: bytes) -> None:
             assert name in (*catalog.videos(), *catalog.model_names()), found
 
 
+def vocabulary_file(data: bytes) -> None:
+    """A character model's vocabulary: what is read can be written, and is the same again."""
+    path = _file("vocabulary.json", data)
+    with refused(ModelError):
+        found = vocabulary.read(path)
+        assert found.characters[0] == "" and all(len(one) == 1 for one in found.characters[1:])
+        assert found.counts is None or len(found.counts) == len(found.characters)
+        "".join(found.characters).encode()
+        vocabulary.write(path, found)
+        assert vocabulary.read(path) == found
+
+
+def text_config(data: bytes) -> None:
+    """A character model's configuration: a chain of layers, whose weights have shapes that are sane."""
+    with contextlib.suppress(ValueError, RecursionError):
+        config = json.loads(data)
+        if isinstance(config, dict):
+            assert chain.is_text(config) in (True, False)
+            with refused(ModelError):
+                layers, width = chain.chain(config, "model.h5"), 1
+                assert type(chain.input_width(config)) in (int, type(None))
+                for layer in layers:
+                    for shape in weights.shapes("model.h5", layer, width, two_biases=False).values():
+                        assert all(0 < side <= 4 * weights.WIDEST for side in shape)
+                    width = weights.width_after(layer, width)
+
+
+def text_model(data: bytes) -> None:
+    """A character model in HDF5, its weights too."""
+    _file("text.json", b'{"vocabulary": ["", "a", "b"]}')
+    path = _file("text.h5", data)
+    with refused(ModelError):
+        assert files.read(path).layers
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
         *(wire, journals, stream_query, frame_list, upload_name, training_config, skeleton),
         *(code_in_config, code_in_graph, hdf5, archive, progress, stream_flag, camera_flag, catalog_name),
         *(film_tables, request_words, request_head, login_body),
+        *(vocabulary_file, text_config, text_model),
     )
 }

@@ -5,16 +5,16 @@ not, and by default whole seconds of work vanish into a peer's buffers; so marks
 small and set before bind or connect, and what really bounds the work in flight is credit, kept by
 whoever sends.
 
-Everything binds on the loopback interface. Every user of the machine can reach that, so each channel is
-encrypted (CURVE), and nobody connects who was not told its key. There is no other kind of channel: one
-between machines cannot be open by mistake. Who tries without the key is refused and counted.
+Everything binds on the loopback interface, and nobody connects who was not told the channel's key
+(`gate.py`). A port is held by a listening socket, which a process may be handed by the one that started it:
+then the port is never free for others while processes come and go.
 """
 
 from __future__ import annotations
 
 import errno
+import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -22,9 +22,9 @@ from types import TracebackType
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from inference.errors import PortInUse, WireError
+from inference.gate import Keys, admit, new_keys, show_key
 from inference.messages import Endpoint
 from inference.wire import decode, encode, join, split
 
@@ -37,41 +37,36 @@ LARGEST_WORK = 1 << 28
 """The same for a part of a batch, which no stranger can send: more than any frame."""
 SMALL = 64 * 1024
 """What a socket that only sends may be sent, to find out who connects."""
-GREETING = 3000
-"""Milliseconds that a peer may take until it has shown its key."""
-COUNTED_EVERY = 0.2
-"""Seconds between two counts of refused peers, however many there are."""
-_EVENTS = (
-    zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_STOPPED
-)
-
-
-@dataclass(frozen=True)
-class Keys:
-    """A CURVE key pair. Here the public half is a secret too: it is what lets a peer in."""
-
-    public: str = field(repr=False)
-    secret: str = field(repr=False)
-
-
-def new_keys() -> Keys:
-    """A key pair that nobody has."""
-    public, secret = zmq.curve_keypair()
-    return Keys(public.decode(), secret.decode())
 
 
 def ignore(refused: int) -> None:
     """Make nothing of refused peers."""
 
 
+def listen(port: int | None = None, host: str = HOST) -> socket.socket:
+    """Take a port (None: a free one), and hold it for as long as the socket is open; PortInUse."""
+    try:
+        listener = socket.create_server((host, port or 0))
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise PortInUse(f"port {port} is in use or not allowed") from error
+        raise
+    listener.setblocking(False)
+    # ZeroMQ sets these for listeners of its own alone; who is accepted inherits them
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    return listener
+
+
 @dataclass(frozen=True)
 class Binding:
-    """Who binds a channel: at `port` (None: a free one), for peers that know the keys' public half.
+    """Who binds a channel: at `port`, for peers that know the keys' public half.
 
-    `refused` is told, from a thread of its own, how many others have tried.
+    `port` is a number, None for a free one, or a listening socket, so that the port stays its holder's when
+    the channel is closed. `refused` is told, from a thread of its own, how many others have tried.
     """
 
-    port: int | None = None
+    port: int | socket.socket | None = None
     keys: Keys = field(default_factory=new_keys)
     refused: Callable[[int], None] = ignore
 
@@ -81,11 +76,7 @@ class Sender:
 
     def __init__(self, where: Binding | Endpoint) -> None:
         """Bind, or connect to where another has bound; PortInUse."""
-        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
-        # A PUSH without IMMEDIATE queues for a peer whose connection is not yet, or no longer, there.
-        self._socket.setsockopt(zmq.IMMEDIATE, 1)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self.endpoint = _attach(self._socket, zmq.SNDHWM, zmq.SNDBUF, where)
+        self._socket, self.endpoint = _attached(zmq.PUSH, where)
 
     def send(self, message: Any, timeout: float) -> bool:
         """Send a message within `timeout` s; False if no peer takes it by then."""
@@ -115,8 +106,7 @@ class Receiver:
 
     def __init__(self, where: Binding | Endpoint) -> None:
         """Bind, or connect to where another has bound; PortInUse."""
-        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PULL)
-        self.endpoint = _attach(self._socket, zmq.RCVHWM, zmq.RCVBUF, where)
+        self._socket, self.endpoint = _attached(zmq.PULL, where)
 
     def receive(self, timeout: float) -> Any | None:
         """The next message, or None if none comes within `timeout` s; WireError if it is malformed."""
@@ -138,67 +128,39 @@ class Receiver:
         self.close()
 
 
-class _Gate(threading.Thread):
-    """Counts the peers that a bound socket refuses; ends with the socket."""
-
-    def __init__(self, socket: zmq.Socket[bytes], refused: Callable[[int], None]) -> None:
-        super().__init__(name="gate", daemon=True)
-        self._monitor = socket.get_monitor_socket(_EVENTS)
-        self._refused = refused
-        self._strangers: set[int] = set()
-        self._count = 0
-
-    def run(self) -> None:
-        """Take every event at once, since libzmq waits for that; tell of refusals now and then."""
-        told, open_ = float("-inf"), True
-        while open_:
-            if self._monitor.poll(int(COUNTED_EVERY * 1000) if self._count else None):
-                open_ = self._take(**recv_monitor_message(self._monitor))
-            if self._count and time.monotonic() - told >= COUNTED_EVERY:
-                self._refused(self._count)
-                self._count, told = 0, time.monotonic()
-        self._monitor.close(linger=0)
-
-    def _take(self, event: int, value: int, endpoint: bytes) -> bool:
-        """Note one event of a connection, whose descriptor is `value`; False if it is the last."""
-        if event == zmq.EVENT_ACCEPTED:
-            self._strangers.add(value)
-        elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self._strangers.discard(value)
-        elif event == zmq.EVENT_DISCONNECTED and value in self._strangers:
-            self._strangers.remove(value)
-            self._count += 1
-        return event != zmq.EVENT_MONITOR_STOPPED
-
-
-def _attach(socket: zmq.Socket[bytes], mark: int, buffer: int, where: Binding | Endpoint) -> Endpoint:
-    socket.setsockopt(mark, MARK)
-    socket.setsockopt(buffer, BUFFER)
-    socket.setsockopt(zmq.HANDSHAKE_IVL, GREETING)
-    socket.setsockopt(zmq.MAXMSGSIZE, SMALL if mark == zmq.SNDHWM else LARGEST)
+def _attached(kind: int, where: Binding | Endpoint) -> tuple[zmq.Socket[bytes], Endpoint]:
     if isinstance(where, Endpoint):
-        socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_WORK)
-        own = new_keys()
-        socket.curve_publickey, socket.curve_secretkey = own.public.encode(), own.secret.encode()
-        socket.curve_serverkey = where.key.encode()
-        socket.connect(where.address)
-        return where
-    socket.curve_server = True
-    socket.curve_secretkey = where.keys.secret.encode()
-    _Gate(socket, where.refused).start()
-    try:
-        socket.bind(f"tcp://{HOST}:{where.port or '*'}")
-    except zmq.ZMQError as error:
-        _close(socket)
-        if error.errno in (zmq.EADDRINUSE, errno.EACCES):
-            raise PortInUse(f"port {where.port} is in use or not allowed") from error
-        raise
-    return Endpoint(socket.getsockopt_string(zmq.LAST_ENDPOINT), where.keys.public)
+        channel = _channel(zmq.Context.instance(), kind)
+        channel.setsockopt(zmq.MAXMSGSIZE, LARGEST_WORK)
+        show_key(channel, where)
+        channel.connect(where.address)
+        return channel, where
+    listener = where.port.dup() if isinstance(where.port, socket.socket) else listen(where.port)
+    host, port = listener.getsockname()
+    endpoint = Endpoint(f"tcp://{host}:{port}", where.keys.public)
+    # a context of its own: ZeroMQ asks one gate for all sockets of a context
+    channel = _channel(zmq.Context(), kind)
+    channel.setsockopt(zmq.MAXMSGSIZE, SMALL if kind == zmq.PUSH else LARGEST)
+    channel.setsockopt(zmq.USE_FD, listener.detach())
+    admit(channel, endpoint.address, where.keys, where.refused)
+    channel.bind(endpoint.address)
+    return channel, endpoint
 
 
-def _close(socket: zmq.Socket[bytes]) -> None:
-    socket.disable_monitor()
-    socket.close(linger=0)
+def _channel(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[bytes]:
+    channel = context.socket(kind)
+    # A PUSH without IMMEDIATE queues for a peer whose connection is not yet, or no longer, there.
+    channel.setsockopt(zmq.IMMEDIATE, 1)
+    channel.setsockopt(zmq.LINGER, 0)
+    channel.hwm = MARK
+    channel.setsockopt(zmq.SNDBUF, BUFFER)
+    channel.setsockopt(zmq.RCVBUF, BUFFER)
+    return channel
+
+
+def _close(channel: zmq.Socket[bytes]) -> None:
+    channel.disable_monitor()
+    channel.close()
 
 
 class Pipe:
@@ -232,4 +194,4 @@ class Pipe:
         self.connection.close()
 
 
-__all__ = ["Binding", "Keys", "Pipe", "Receiver", "Sender", "WireError", "new_keys"]
+__all__ = ["Binding", "Keys", "Pipe", "Receiver", "Sender", "WireError", "listen", "new_keys"]

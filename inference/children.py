@@ -9,6 +9,7 @@ import importlib
 import logging
 import os
 import queue
+import socket
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -20,9 +21,9 @@ from inference.catalog import key_of
 from inference.channels import Binding, Keys, Pipe, Receiver, Sender
 from inference.engines import Engine, choice
 from inference.engines.converted import Cache
-from inference.errors import ModelError, PortInUse
+from inference.errors import ModelError
 from inference.logs import configure_log, stderr_to_log
-from inference.messages import BindFailed, Bound, Connect, Dropped, Load, Loading
+from inference.messages import Bound, Connect, Dropped, Load, Loading
 from inference.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,17 +32,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def producer_main(connection: Connection, settings: Settings, keys: Keys, first_batch: int) -> None:
+def producer_main(
+    connection: Connection, settings: Settings, port: socket.socket, keys: Keys, first_batch: int
+) -> None:
     """Be the producer process: bind, tell where, produce. Batches are numbered from `first_batch`."""
     configure_log(settings.log_level)
     pipe = Pipe(connection)
-    try:
-        binding = Binding(settings.producer_send_port, keys, lambda peers: pipe.send(Dropped(0, peers)))
-        outlet = Sender(binding)
-    except PortInUse as error:
-        pipe.send(BindFailed(str(error)))
-        return
-    with outlet:
+    with Sender(Binding(port, keys, lambda peers: pipe.send(Dropped(0, peers)))) as outlet:
         pipe.send(Bound(outlet.endpoint))
         from inference.live import Sources
         from inference.producer import produce
@@ -120,8 +117,9 @@ def _open(order: Load, settings: Settings, engine: str, pipe: Pipe) -> Predictor
     module, _, name = kind.predictor.partition(":")
     make = getattr(importlib.import_module(module), name)
     extra = {}
-    if kind.has_engine:
+    if kind.reads_keras:
         looking.look(_cache(settings), paths, allow_model_code=settings.allow_model_code)
+    if kind.has_engine:
         extra["open_engine"] = _opener(order, settings, engine, pipe)
     predictor: Predictor = make(
         *paths, threads=settings.threads_per_worker, allow_model_code=settings.allow_model_code, **extra

@@ -2,22 +2,22 @@
 
 Not thread-safe by itself: its owner, the pipeline, calls it under its lock. It knows nothing of runs; what
 it learns, it tells its `Listener`. A new producer is where the old one was, with its key: the workers find it
-by themselves.
+by themselves. The port is held here, from the first to the last of them, so that nobody else is found there.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import logging
+import socket
 import time
 from collections.abc import Callable
 from multiprocessing import connection
 from typing import Any, Protocol
 
-from inference.channels import Binding, new_keys
+from inference.channels import listen, new_keys
 from inference.child import RETRY, Child, pause_after
-from inference.errors import PipelineError, PortInUse
-from inference.messages import BindFailed, Bound, Dropped, Endpoint, Quit
+from inference.errors import PipelineError
+from inference.messages import Bound, Dropped, Endpoint, Quit
 from inference.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -44,9 +44,6 @@ class Listener(Protocol):
     def producer_is_back(self) -> None:
         """There is a new one, which has no runs."""
 
-    def producer_waits(self, why: str) -> None:
-        """There is none for the moment, and it may take a while."""
-
     def production_failed(self, reason: str) -> None:
         """No producer can be started any more."""
 
@@ -60,10 +57,10 @@ class Production:
         self._settings = settings
         self._first_batch = first_batch
         self._listener = listener
-        self._binding = Binding(settings.producer_send_port, new_keys())
+        self._keys = new_keys()
+        self._port: socket.socket | None = None
         self._child: Child | None = None
         self._bound = False
-        self._no_port = ""
         self._early_deaths = self._short_lives = 0
         self._began = 0.0
         self._start_again_at = float("inf")
@@ -71,26 +68,23 @@ class Production:
 
     def start(self) -> Endpoint:
         """Start the first producer and wait until it is bound; PortInUse, PipelineError."""
+        self._port = listen(self._settings.producer_send_port)
         child = self._spawn()
         deadline = time.monotonic() + _START_PATIENCE
         while time.monotonic() < deadline:
             connection.wait([child.pipe.connection, child.sentinel], timeout=_START_PATIENCE)
             alive = child.alive()
             for news in child.news():
-                if isinstance(news, BindFailed):
-                    raise PortInUse(news.message)
                 if isinstance(news, Bound):
                     self._bound = True
-                    self._binding = dataclasses.replace(self._binding, port=_port_of(news.work))
                     return news.work
             if not alive:
                 break
         raise PipelineError("The frame producer does not start; the log says more.")
 
     def _spawn(self) -> Child:
-        settings = dataclasses.replace(self._settings, producer_send_port=self._binding.port)
         main = "inference.children:producer_main"
-        self._child = Child("producer", main, settings, self._binding.keys, self._first_batch())
+        self._child = Child("producer", main, self._settings, self._port, self._keys, self._first_batch())
         self._began = time.monotonic()
         return self._child
 
@@ -132,12 +126,8 @@ class Production:
     def _hear(self, news: Any) -> None:
         match news:
             case Bound():
-                self._bound, self._early_deaths, self._no_port = True, 0, ""
+                self._bound, self._early_deaths = True, 0
                 self._listener.producer_is_back()
-            case BindFailed(message):
-                if not self._no_port:
-                    self._listener.producer_waits(f"The process that reads the videos waits: {message}.")
-                self._no_port = message
             case Dropped(messages, peers):
                 self._listener.dropped(messages, peers)
             case _:
@@ -147,10 +137,10 @@ class Production:
         how, was_bound = child.epitaph(), self._bound
         child.end(0)
         self._child, self._bound = None, False
-        log.error("the producer died (%s)", self._no_port or how)
+        log.error("the producer died (%s)", how)
         if was_bound:
             self._listener.producer_died(how)
-        elif not self._no_port:
+        else:
             self._early_deaths += 1
         if self._early_deaths >= STARTS:
             reason = f"The frame producer cannot be started again ({how}); start the program again."
@@ -163,8 +153,6 @@ class Production:
     def _pause(self) -> float:
         """Seconds until the next start: none, unless one after the other dies soon."""
         self._short_lives = self._short_lives + 1 if time.monotonic() - self._began < SHORT_LIFE else 0
-        if self._no_port:
-            return RETRY
         return pause_after(self._short_lives) if self._short_lives > 2 else 0.0
 
     def ask_to_end(self) -> None:
@@ -173,10 +161,8 @@ class Production:
         self.tell(Quit())
 
     def end(self, patience: float) -> None:
-        """Have the producer ended, within about `patience` s."""
+        """Have the producer ended, within about `patience` s, and leave its port to others."""
         if self._child is not None:
             self._child.end(patience)
-
-
-def _port_of(endpoint: Endpoint) -> int:
-    return int(endpoint.address.rpartition(":")[2])
+        if self._port is not None:
+            self._port.close()

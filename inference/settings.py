@@ -29,6 +29,11 @@ class Kind:
     marks: tuple[bytes, ...] = ()
     takes: str = "video"
 
+    @property
+    def reads_keras(self) -> bool:
+        """Whether its files are Keras' own, which have to be looked at before they are read."""
+        return ".h5" in self.suffixes
+
 
 TAKES = ("video", "text")
 """What a model may be fed with."""

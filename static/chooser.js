@@ -14,12 +14,13 @@ const AGAIN = 8000 // and while there is something
  * @param {string} parts.wanted the name to begin with
  * @param {boolean} [parts.insist] whether `wanted` stays chosen even if it is not in the list
  * @param {() => void} parts.onChange the user chose another name
+ * @param {() => void} [parts.onList] the list changed, and maybe what is chosen with it
  * @param {string} [parts.none] the text of a first choice that stands for none
  * @param {(name: string) => string} [parts.title] what a name is shown as
  * @returns {{readonly value: string, refresh: () => Promise<void>}}
  */
 export function chooser({
-  select, empty = null, list, wanted, insist = wanted !== '', onChange, none, title = (name) => name,
+  select, empty = null, list, wanted, insist = wanted !== '', onChange, onList = () => {}, none, title = (name) => name,
 }) {
   let names = null
   let timer = null
@@ -47,6 +48,7 @@ export function chooser({
     select.disabled = options.length === 0
     if (missing || found.includes(chosen)) select.value = chosen
     select.title = select.value // long names are cut
+    onList()
   }
 
   for (const moment of ['focus', 'pointerdown']) select.addEventListener(moment, refresh)

@@ -10,6 +10,7 @@ the same text again.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import secrets
 import sys
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     predictor = _opened(options)
     _say(query, predictor.info, options)
     try:
-        for text in (query.seed, *_pieces(predictor, query)):
+        for text in itertools.chain([query.seed], _pieces(predictor, query)):
             sys.stdout.write(text)
             sys.stdout.flush()
     except OSError as error:

@@ -51,6 +51,11 @@ class Layer:
     place: str
     config: dict[str, Any]
 
+    @property
+    def title(self) -> str:
+        """Its name as a message may show it."""
+        return _shown(self.name)
+
     def function(self, key: str = "activation") -> str:
         """The name of an activation of its; "linear" if it has none."""
         return function(self.config.get(key))
@@ -132,13 +137,13 @@ def function(value: Any) -> str:
 
 def input_width(config: dict[str, Any]) -> int | None:
     """How wide each character's row is at the input; None if the configuration does not say."""
-    for entry in _entries(config)[:2]:
-        inner = entry["config"]
-        shape = inner.get("batch_input_shape") or inner.get("batch_shape")
-        if shape is None and entry.get("build_config"):
-            shape = entry["build_config"].get("input_shape")
-        if isinstance(shape, list) and len(shape) == 3 and type(shape[2]) is int:
-            return shape[2]
+    for entry in filter(_is_layer, _entries(config)[:2]):
+        built = entry.get("build_config")
+        shapes = [entry["config"].get(key) for key in ("batch_input_shape", "batch_shape")]
+        shapes.append(built.get("input_shape") if isinstance(built, dict) else None)
+        for shape in shapes:
+            if isinstance(shape, list) and len(shape) == 3 and type(shape[2]) is int:
+                return shape[2]
     return None
 
 
@@ -161,7 +166,7 @@ _SNAKE = {
 
 def _layer(entry: Any, place: str, name: str) -> Layer | None:
     """A layer that computes something; None if it does nothing."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("config"), dict):
+    if not _is_layer(entry):
         raise ModelError(f"{name} cannot be read: its configuration has a layer that is none.")
     outer = _shown(entry["config"].get("name"))
     inner = _unwrapped(entry)
@@ -182,6 +187,14 @@ def _layer(entry: Any, place: str, name: str) -> Layer | None:
     return Layer(str(kind), str(entry["config"].get("name")), place, config)
 
 
+def _is_layer(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("class_name"), str)
+        and isinstance(entry.get("config"), dict)
+    )
+
+
 def _idle_activation(config: dict[str, Any]) -> bool:
     return function(config.get("activation")) == "linear"
 
@@ -192,7 +205,7 @@ def _refuse_short_sequences(layers: list[Layer], name: str) -> None:
     for layer in recurrent[:-1]:
         if not layer.config.get("return_sequences"):
             raise ModelError(
-                f"{name} cannot be run: its layer {_shown(layer.name)} gives one output for a whole text "
+                f"{name} cannot be run: its layer {layer.title} gives one output for a whole text "
                 "(return_sequences is off), and other recurrent layers follow."
             )
     if any(layer.kind == "Embedding" for layer in layers[1:]):

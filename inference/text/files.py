@@ -25,6 +25,9 @@ __all__ = ["CharModel", "TrainedLayer", "is_text", "read"]
 MOST_ROWS = 1 << 28
 """Numbers that the first layer's products for every character may take together."""
 
+_ONLY_ONE = ("recurrent_activation", "SimpleRNN")
+"""What a layer has not got."""
+
 
 @dataclass(frozen=True)
 class TrainedLayer:
@@ -68,8 +71,8 @@ def read(path: pathlib.Path) -> CharModel:
             f"{stored.name} is a SavedModel, whose layers cannot be told apart: "
             "save it as HDF5, with model.save('model.h5')."
         )
-    held = vocabulary.read(stored.companion) if stored.companion else VocabularyFile(vocabulary.DEFAULT)
     layers = chain(stored.config, stored.name)
+    held = vocabulary.read(stored.companion) if stored.companion else VocabularyFile(vocabulary.DEFAULT)
     size = len(held.characters)
     with weights.opened(stored) as group:
         trained = _trained(group, stored, layers, size)
@@ -88,7 +91,7 @@ def _trained(
         held = weights.read(group, stored, layer, width)
         width = weights.width_after(layer, width)
         if layer.kind in RECURRENT and held["kernel"].shape[1] * size > MOST_ROWS:
-            raise ModelError(f"{stored.name} is too large to be run: see its layer {layer.name}.")
+            raise ModelError(f"{stored.name} is too large to be run: see its layer {layer.title}.")
         trained.append(TrainedLayer(layer.kind, layer.name, layer.config, held))
     if width != size:
         raise ModelError(_other_size(stored, "gives probabilities for", width, size))
@@ -122,10 +125,13 @@ def _other_size(stored: StoredModel, does: str, found: object, size: int) -> str
 
 def _refuse_activations(name: str, layer: Layer) -> None:
     for key in ("activation", "recurrent_activation"):
+        # what Keras takes where nothing is said has changed with time
+        if layer.kind in RECURRENT and key not in layer.config and (key, layer.kind) != _ONLY_ONE:
+            raise ModelError(f"{name} is damaged: its layer {layer.title} does not say its {key}.")
         found = layer.function(key)
         if found not in activations.KERAS3:
             raise ModelError(
-                f"{name} cannot be run: the {key} of its layer {layer.name} is {found[:80]}. Understood are "
+                f"{name} cannot be run: the {key} of its layer {layer.title} is {found[:80]}. Understood are "
                 f"{', '.join(activations.KERAS3)}."
             )
 

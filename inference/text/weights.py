@@ -126,30 +126,30 @@ def _size(name: str, layer: Layer, key: str) -> int:
     value = layer.config.get(key)
     if type(value) is not int or not 1 <= value <= WIDEST:
         raise ModelError(
-            f"{name} cannot be run: {key} of its layer {layer.name} has to be a number from 1 to {WIDEST:,}."
+            f"{name} cannot be run: {key} of its layer {layer.title} has to be a number from 1 to {WIDEST:,}."
         )
     return value
 
 
 def _refuse_axis(name: str, layer: Layer) -> None:
     if layer.config.get("axis", -1) not in (-1, 2, [-1], [2]):
-        raise ModelError(f"{name} cannot be run: its layer {layer.name} does not work along the last axis.")
+        raise ModelError(f"{name} cannot be run: its layer {layer.title} does not work along the last axis.")
 
 
 def _checked(name: str, layer: Layer, what: str, found: Any, shape: tuple[int, ...]) -> Array:
     """One weight, read; ModelError if it is not what the configuration says."""
     if found is None:
-        raise ModelError(f"{name} is damaged: the {what} of its layer {layer.name} is missing.")
+        raise ModelError(f"{name} is damaged: the {what} of its layer {layer.title} is missing.")
     if found.shape != shape or found.dtype.kind != "f":
         raise ModelError(
-            f"{name} is damaged: the {what} of its layer {layer.name} has to be {_said(shape)} numbers with "
+            f"{name} is damaged: the {what} of its layer {layer.title} has to be {_said(shape)} numbers with "
             f"a point, and is {_said(found.shape)} of {found.dtype}."
         )
     with np.errstate(over="ignore"):
         values: Array = np.asarray(found[()], np.float32)
     if not np.isfinite(values).all():
         raise ModelError(
-            f"{name} cannot be used: the {what} of its layer {layer.name} holds numbers that are not finite. "
+            f"{name} cannot be used: the {what} of its layer {layer.title} has numbers that are not finite. "
             "Its training diverged, or the file is damaged."
         )
     return values

@@ -93,6 +93,7 @@ def _login_refused() -> Part:
 
 OPERATIONS: dict[tuple[str, str], Part] = {
     ("/", "get"): operation("The page.", {200: file("The page.")}),
+    ("/text", "get"): operation("The page for texts.", {200: file("The page.")}),
     ("/docs", "get"): operation("This description, to be read.", {200: file("A page.")}),
     ("/openapi.json", "get"): operation(
         "This description.", {200: {"description": "OpenAPI 3.1.", "content": json_of({"type": "object"})}}

@@ -25,7 +25,8 @@ export class Alternatives {
   show(written, index, box) {
     const character = String.fromCodePoint(written.code(index))
     const others = written.alternatives(index)
-    const head = part('p', 'head', part('b', 'sign', sign(character)), named(character), part('span', 'share', share(written.prob(index))))
+    const head = part('p', 'head',
+      part('b', 'sign', sign(character)), ...named(character, 'word'), part('span', 'share', share(written.prob(index))))
     const rows = others.map(([other, prob]) => row(other, prob, other === character))
     const foot = part('p', 'foot', `character ${index + 1}, entropy ${written.entropy(index).toFixed(2)} bits`)
     this.#card.replaceChildren(head, part('ol', '', ...rows), foot)
@@ -54,13 +55,13 @@ export function share(prob) {
 function row(character, prob, isChosen) {
   const bar = part('span', 'bar')
   bar.style.setProperty('--share', prob)
-  const made = part('li', isChosen ? 'chosen' : '', part('b', 'sign', sign(character)), named(character), bar, part('span', 'share', share(prob)))
-  return made
+  const told = [part('b', 'sign', sign(character)), ...named(character, 'unseen'), bar, part('span', 'share', share(prob))]
+  return part('li', isChosen ? 'chosen' : '', ...told)
 }
 
-/** What a sign that stands for something else is called, for those who hear it. */
-function named(character) {
-  return part('span', 'unseen', spoken(character) === character ? ' ' : ` ${spoken(character)} `)
+/** What a sign is called that stands for something else. */
+function named(character, name) {
+  return spoken(character) === character ? [' '] : [part('span', name, ` ${spoken(character)} `)]
 }
 
 function part(kind, name, ...children) {

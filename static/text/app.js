@@ -48,11 +48,12 @@ const columns = [el.first, el.second].map((root, which) => new Column(root, card
 }))
 const reference = new Reference(el, { changed: () => tick(), error: showError })
 const model = chooser({
-  select: el.model, empty: el['no-models'], list: listTextModels, title: modelTitle, wanted: place.get('model') || el.model.dataset.default,
-  insist: place.has('model'), onChange: choose,
+  select: el.model, empty: el['no-models'], list: listTextModels, title: modelTitle,
+  wanted: place.get('model') || el.model.dataset.default, insist: place.has('model'), onChange: choose, onList: choose,
 })
 const other = chooser({
-  select: el.model_b, list: listTextModels, title: modelTitle, wanted: place.get('model_b') ?? '', none: 'The same', onChange: choose,
+  select: el.model_b, list: listTextModels, title: modelTitle, wanted: place.get('model_b') ?? '', none: 'The same',
+  onChange: choose, onList: choose,
 })
 new LocalPanel(el, {
   model: () => model.value,
@@ -117,6 +118,7 @@ function stop() {
 /** Other models: what is known of them is asked, and whether they run here. */
 async function choose() {
   writeAddress()
+  for (const column of columns) column.invite(model.value !== '')
   const names = [model.value, el.compare.checked ? other.value : ''].filter(Boolean)
   if (String(names) === known || !model.value) return
   known = String(names)
@@ -141,10 +143,9 @@ function allowHere(reason, canThere) {
   writeAddress()
 }
 
-async function refresh() {
-  await Promise.all([model.refresh(), other.refresh()])
-  for (const column of columns) column.invite(model.value !== '')
-  choose()
+function refresh() {
+  model.refresh()
+  other.refresh()
 }
 
 /* ---- what is shown ---- */

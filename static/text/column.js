@@ -124,7 +124,7 @@ export class Column {
     this.#tell('entropy', written?.meanEntropy == null ? '–' : `${written.meanEntropy.toFixed(2)} bits`)
     this.#tell('rate', this.#rate())
     this.#tell('divergence', apart === null ? '–' : `${apart.toFixed(3)} bits`)
-    this.#tell('chance', apart === null ? '' : `${byChance(reference, written.length).toFixed(3)} by chance`)
+    this.#tell('chance', apart === null ? '' : `${thousandths(byChance(reference, written.length))} by chance`)
     this.#tell('random_state', info ? String(info.random_state) : '')
     this.#parts.random_row.hidden = !info
   }
@@ -205,3 +205,5 @@ export class Column {
     return seconds > 0 ? Math.round((this.written.length - this.#first.characters) / seconds).toLocaleString('en') : '–'
   }
 }
+
+const thousandths = (value) => (value < 0.001 ? '< 0.001' : value.toFixed(3))

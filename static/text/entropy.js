@@ -51,7 +51,13 @@ export class EntropyChart {
     const longest = Math.max(FEWEST, ...columns.map(({ length }) => length))
     const range = this.#plot.range ?? [0, longest + 1]
     const seen = EntropyChart.window(Math.min(range[1], longest) - range[0])
-    this.#plot.draw(columns.flatMap((written, column) => traces(written, column, range, seen)), { range: [...range] })
+    // Of one text the nearest character is meant, wherever its value; of two the nearest line.
+    const lines = columns.map((written, column) => traces(written, column, range, seen))
+    // The means over all that is raw, which would hide them.
+    this.#plot.draw([...lines.map(([raw]) => raw), ...lines.map(([, mean]) => mean)], {
+      xaxis: { range: [...range] },
+      hovermode: columns.length > 1 ? 'closest' : 'x',
+    })
     return seen
   }
 }
@@ -72,7 +78,7 @@ function traces(written, column, [left, right], window) {
       y: raw.map((index) => written.entropy(index)),
       customdata: raw.map((index) => around(written, index)),
       line: { color, width: 1 },
-      opacity: 0.4,
+      opacity: raw.length < to - from ? 0.25 : 0.4,
       hovertemplate: '%{customdata}<br>character %{x}: %{y:.2f} bits<extra></extra>',
     },
     {

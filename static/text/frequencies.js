@@ -39,8 +39,10 @@ export class FrequencyChart {
     const bars = columns.map((written, column) => [written.counts, COLORS[column], columns.length > 1 ? 'AB'[column] : 'Text'])
     if (reference) bars.unshift([reference, REFERENCE_COLOR, 'Reference'])
     this.#plot.draw(bars.map(([counts, color, name]) => trace(codes, counts, color, name)), {
-      range: [-0.5, Math.max(1, codes.length) - 0.5],
-      tickmode: 'array', tickvals: codes.map((_, i) => i), // each of them, however many there are
+      xaxis: {
+        range: [-0.5, Math.max(1, codes.length) - 0.5],
+        tickmode: 'array', tickvals: codes.map((_, i) => i), // each of them, however many there are
+      },
     })
   }
 }

@@ -57,10 +57,10 @@ export class Plot {
 
   /**
    * @param {object[]} traces
-   * @param {object} [xaxis] what is special of the axis now
+   * @param {object} now what is special of the layout now
    */
-  draw(traces, xaxis = {}) {
-    const layout = { ...this.#layout, xaxis: { ...this.#layout.xaxis, ...xaxis } }
+  draw(traces, { xaxis, ...now }) {
+    const layout = { ...this.#layout, ...now, xaxis: { ...this.#layout.xaxis, ...xaxis } }
     Plotly.react(this.#element, traces, layout, CONFIG)
     if (this.#drawn) return
     this.#drawn = true

@@ -120,10 +120,11 @@ export class Sheet {
   goTo(index) {
     this.#follows = false
     this.mark(index)
+    const frame = this.#element.getBoundingClientRect()
+    const { top, bottom } = this.boxOf(index)
+    if (top >= frame.top && bottom <= frame.bottom) return
     this.#blockOf(index).node.scrollIntoView({ block: 'nearest' }) // blocks that were never seen have no sure height
-    const [box, frame] = [this.boxOf(index), this.#element.getBoundingClientRect()]
-    const isSeen = box.top >= frame.top && box.bottom <= frame.bottom
-    if (!isSeen) this.#element.scrollTop += box.top - frame.top - frame.height / 2
+    this.#element.scrollTop += this.boxOf(index).top - frame.top - frame.height / 2
   }
 
   #draw() {

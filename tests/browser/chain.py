@@ -1,7 +1,7 @@
-"""A Markov chain over characters with known probabilities, as the messages that the real server sends for a text.
+"""A Markov chain over characters, as the messages that the real server sends for a text.
 
-The probabilities of a character follow from the one before it, and are counted in a short text, so that what the
-page shows can be held against them.
+A character's probability follows from the one before it, as counted in a short text, so that what the page
+shows can be held against it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from bisect import bisect
 from collections.abc import Iterator
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -23,6 +23,7 @@ In the morning the wind came round to the north, and they went out, all but the 
 "For the eighth," he said. "There is always one more than the nets can hold."
 """
 UNKNOWN = "\ufffd"
+"""What the id 0 is written as."""
 VOCABULARY = ("", *sorted(set(LEARNED)))
 COUNTS = [0, *(LEARNED.count(character) for character in VOCABULARY[1:])]
 SIZES = (1, 1, 2, 4, 8, 16)
@@ -37,7 +38,7 @@ def unknown(seed: str) -> list[str]:
 @cache
 def probabilities(before: str) -> dict[str, float]:
     """The probability of each character behind another."""
-    pairs = [after for one, after in zip(LEARNED, LEARNED[1:], strict=False) if one == before]
+    pairs = [after for one, after in pairwise(LEARNED) if one == before]
     weights = [pairs.count(each) + 0.02 * LEARNED.count(each) / len(LEARNED) for each in VOCABULARY[1:]]
     return dict(zip(VOCABULARY[1:], (weight / sum(weights) for weight in weights), strict=True))
 

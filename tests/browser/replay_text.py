@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 BREAKS_AFTER = 40
 """Characters that `broken.h5` and `failing.h5` send at least, before what their name says."""
-DRAWN = 4_711_000_815
+DRAWN = 8_471_100_081_554_321
 """The random state that the server draws where none is asked for."""
 TRAINED_ON = "a story of eight nets"
 BEHAVIOURS = (
     "chain.h5",  # as it should be
-    "broken.h5",  # the connection breaks after some characters, and can be taken up again
+    "broken.h5",  # the connection breaks once `release` is set, and can be taken up again
     "failing.h5",  # the text fails after some characters
     "flood.h5",  # as fast as the page reads
     "full.h5",  # 503 and `Retry-After` until `release` is set
     "loading.h5",  # says that it loads until `release` is set
     "lost.h5",  # in the list, but 404
-    "secret.h5",  # says nothing of the text that it learned from
+    "secret.h5",  # says nothing of the text that it learned from, and writes some of it as unknown
     "slow.h5",  # twenty characters a second
     "torn.h5",  # leaves out a message
 )
@@ -80,6 +80,7 @@ def add_text(app: Flask, server: ReplayServer) -> None:
         server.text_streams.append(stream)
         name = stream.query["model_name"]
         if name == "lost.h5":
+            stream.ended = time.monotonic()
             return jsonify(error=f"There is no model named {name} in the models folder."), 404
         if name == "full.h5" and not server.release.is_set():
             return jsonify(error="64 streams are open already."), 503, {"Retry-After": "1"}
@@ -128,6 +129,8 @@ def _events(server: ReplayServer, stream: TextStream, gone: Callable[[], bool]) 
     }
     yield event("start", start)
     written = chain.text(seed, length, top_n, temperature, random_state)
+    if name == "secret.h5":
+        written = written.replace("w", chain.UNKNOWN)
     sent = -1 if stream.last_event_id is None else int(stream.last_event_id)
     due = time.monotonic()
     for number, (begin, end) in enumerate(chain.pieces(length)):
@@ -144,6 +147,7 @@ def _events(server: ReplayServer, stream: TextStream, gone: Callable[[], bool]) 
             yield event("failure", {"index": None, "message": "The model wrote no number."})
             return
         if begin >= BREAKS_AFTER and name == "broken.h5" and first_time:
+            server.release.wait()  # until the page has read what came before, which would be lost else
             raise ConnectionAbortedError("as the name of this model says")
         if number == 5 and name == "torn.h5":
             continue

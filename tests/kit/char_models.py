@@ -18,7 +18,7 @@ LETTERS = ("", *"\n abcdefgh.")
 """A vocabulary of 12."""
 
 
-def recurrent(kind: str, units: int = 8, **more: Any) -> dict[str, Any]:
+def recurrent(kind: str, units: float = 8, **more: Any) -> dict[str, Any]:
     """An LSTM's, GRU's or SimpleRNN's entry."""
     config = {"units": units, "return_sequences": True, "activation": "tanh", "use_bias": True}
     if kind != "SimpleRNN":
@@ -66,7 +66,7 @@ def write(
             for what, shape in shapes.items():
                 group[f"inner/{what}:0"] = (chance.normal(size=shape) * 0.7).astype(np.float32)
     if vocabulary is not None:
-        path.with_suffix(".json").write_text(json.dumps({"vocabulary": list(vocabulary)}))
+        write_vocabulary(path, vocabulary)
     return path
 
 
@@ -74,6 +74,11 @@ def small(path: Path, units: int = 16, size: int = len(DEFAULT), random_state: i
     """Write a model of one LSTM that writes fast, without a vocabulary of its own."""
     layers = entries(recurrent("LSTM", units), size=size)
     return write(path, layers, vocabulary=None, random_state=random_state)
+
+
+def write_vocabulary(model: Path, vocabulary: Sequence[str] = LETTERS) -> None:
+    """Write a vocabulary beside a model."""
+    model.with_suffix(".json").write_text(json.dumps({"vocabulary": list(vocabulary)}))
 
 
 def _shapes(layer: dict[str, Any], width: int) -> tuple[dict[str, tuple[int, ...]], int]:

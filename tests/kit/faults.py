@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import zmq
 
+from inference.gate import show_key
 from inference.pipeline import Pipeline
 
 Strike = Callable[..., None]
@@ -91,8 +92,7 @@ def peer_with_the_key() -> Iterator[Callable[[Any, int], zmq.Socket[bytes]]]:
         def connect(endpoint: Any, kind: int) -> zmq.Socket[bytes]:
             peer = held.enter_context(context.socket(kind))
             peer.linger, peer.immediate = 0, 1
-            peer.curve_publickey, peer.curve_secretkey = zmq.curve_keypair()
-            peer.curve_serverkey = endpoint.key.encode()
+            show_key(peer, endpoint)
             peer.connect(endpoint.address)
             return peer
 
