@@ -7,6 +7,8 @@ order are remembered in the cache, by name and version.
 
 from __future__ import annotations
 
+import math
+import resource
 import subprocess
 import sys
 import tempfile
@@ -28,7 +30,11 @@ def look(cache: Cache, paths: Sequence[Path], *, allow_model_code: bool) -> None
     """Find out whether these files can be read as models; ModelError says why not."""
 
     def make(folder: Path) -> None:
-        order = {"paths": [str(path.absolute()) for path in paths], "allow_model_code": allow_model_code}
+        order = {
+            "paths": [str(path.absolute()) for path in paths],
+            "allow_model_code": allow_model_code,
+            "limit": LIMIT,
+        }
         try:
             converted.run("inference.looking", folder, order, LIMIT)
         except subprocess.TimeoutExpired as error:
@@ -45,8 +51,14 @@ def look(cache: Cache, paths: Sequence[Path], *, allow_model_code: bool) -> None
 
 
 def main() -> None:
-    """Look at the models that the order names."""
+    """Look at the models that the order names.
+
+    The system ends this program once it has had the processor for the limit, too: whoever started it may be
+    dead, and a library that holds Python's lock keeps every thread from noticing that.
+    """
     with converted.ordered(Path(sys.argv[1])) as order:
+        seconds = math.ceil(order["limit"])
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         for path in order["paths"]:
             found = model_files.inspect(Path(path), allow_model_code=order["allow_model_code"])
             if found.config is not None and is_text(found.config):

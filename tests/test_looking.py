@@ -1,6 +1,9 @@
 """A file that the library never gets done with costs its own model, and nobody else anything."""
 
+import json
 import struct
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 
 from inference import looking
 from inference.catalog import Catalog
+from inference.engines import converted
 from inference.engines.converted import Cache
 from inference.errors import ModelError
 from inference.messages import RunFailed
@@ -44,6 +48,14 @@ def test_looking_at_it_comes_to_an_end(endless, cache, monkeypatch):
     monkeypatch.setattr(looking, "LIMIT", 3)
     with pytest.raises(ModelError, match=r"endless\.h5 is damaged: .* to an end"):
         looking.look(cache, [endless], allow_model_code=False)
+
+
+def test_it_comes_to_an_end_though_nobody_lives_who_waits_for_it(endless, tmp_path):
+    order = {"paths": [str(endless)], "allow_model_code": False, "limit": 1}
+    (tmp_path / converted.ORDER).write_text(json.dumps(order))
+    command = [sys.executable, "-m", "inference.looking", str(tmp_path)]
+    with subprocess.Popen(command, cwd=HERE, stdin=subprocess.PIPE) as alone:
+        assert alone.wait(60) < 0
 
 
 def test_what_is_in_order_is_looked_at_once(tmp_path, cache, monkeypatch):
