@@ -33,6 +33,7 @@ from inference.errors import (
     Conflict,
     CrossSite,
     InferenceError,
+    ModelError,
     NotFound,
     NotLoggedIn,
     PortInUse,
@@ -67,6 +68,7 @@ log = logging.getLogger(__name__)
 
 STATUS: dict[type, int] = {
     RequestError: 400,
+    ModelError: 400,
     NotLoggedIn: 401,
     CrossSite: 403,
     NotFound: 404,

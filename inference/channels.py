@@ -1,4 +1,4 @@
-"""Channels between processes: the only place that knows ZeroMQ and the pipes between parent and child.
+"""Channels between processes: with `gate.py` the only place that knows ZeroMQ, and the pipes to children.
 
 The data flow is PUSH -> PULL -> PUSH -> PULL. PUSH deals to every connected peer in turn, ready or
 not, and by default whole seconds of work vanish into a peer's buffers; so marks and buffers are

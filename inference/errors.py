@@ -15,7 +15,7 @@ what to do. Whatever helps a developer (a traceback, a file's path) goes to the 
     ├── TooManyStreams      as many streams are open as are served                -> HTTP 503
     ├── PortInUse           a port that was asked for is taken                    -> exit status 2
     ├── VideoError          a video cannot be opened or read on                   -> ends the run
-    ├── ModelError          a model cannot be loaded, or is not what is needed    -> ends the run
+    ├── ModelError          a model cannot be loaded, or is not what is needed    -> ends the run, HTTP 400
     ├── FrameError          one frame cannot be predicted                         -> takes its frame's place
     ├── WireError           bytes on a socket are no message of ours              -> dropped and counted
     └── PipelineError       the pipeline itself cannot go on                      -> ends the run

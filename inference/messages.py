@@ -317,13 +317,6 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class BindFailed:
-    """The producer cannot have the port that it was given; its process ends."""
-
-    message: str
-
-
-@dataclass(frozen=True)
 class Opened:
     """A run's video is open. Sizes in px; `fps` and `n_frames` are the container's claims."""
 

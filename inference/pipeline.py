@@ -393,11 +393,6 @@ class Pipeline:
                 run.first_batch = self._ledger.next_batch
                 run.ordering.drop_early()
 
-    def producer_waits(self, why: str) -> None:
-        """There is no producer for the moment, and it may take a while."""
-        for run in self._runs.values():
-            run.put(RunStatus("restarting", why))
-
     def producer_is_back(self) -> None:
         """Let it work for the workers that there are."""
         self._tell_capacity()

@@ -14,7 +14,7 @@ import math
 import struct
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -29,6 +29,8 @@ _LARGEST = 1 << 63
 """No whole number in a message is larger, be it a size or anything else."""
 _SHOWN = 80
 """Characters of what does not fit that its error repeats: a stranger's message may be long."""
+# `int | str` makes a type anew each time that it is come by, which takes longer than a value
+_PLAIN, _RAW, _SEVERAL = (bool, int, float, str), (bytes, bytearray, memoryview), (tuple, list)
 _KINDS: dict[str, type] = {
     name: kind
     for name, kind in vars(messages).items()
@@ -84,16 +86,16 @@ def split(whole: bytes) -> list[memoryview]:
 
 
 def _pack(value: Any, parts: list[Buffer]) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, _PLAIN):
         return value
     if isinstance(value, np.ndarray):
         contiguous = np.ascontiguousarray(value)
         parts.append(contiguous.data.cast("B") if contiguous.size else b"")
         return {"part": len(parts) - 1, "dtype": contiguous.dtype.name, "shape": list(value.shape)}
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, _RAW):
         parts.append(value)
         return {"part": len(parts) - 1}
-    if isinstance(value, tuple | list):
+    if isinstance(value, _SEVERAL):
         return [_pack(item, parts) for item in value]
     if isinstance(value, dict):
         return {"dict": {str(key): _pack(item, parts) for key, item in value.items()}}
@@ -122,14 +124,15 @@ def _unpack_dataclass(value: dict[str, Any], left: dict[int, Buffer]) -> Any:
     kind = _KINDS.get(value["@"])
     if kind is None:
         raise WireError(f"no message is called {_shown(value['@'])}")
-    hints = _fields(kind)
+    known = _fields(kind)
     said = value.keys() - {"@"}
-    if not said <= hints.keys():
-        raise WireError(f"{kind.__name__} has no {_shown(sorted(said - hints.keys()))}")
+    if not said <= known.keys():
+        raise WireError(f"{kind.__name__} has no {_shown(sorted(said - known.keys()))}")
     fields = {name: _unpack(value[name], left) for name in said}
     for name, field in fields.items():
-        if not _fits(field, hints[name]):
-            raise WireError(f"{kind.__name__}.{name} is no {hints[name]}")
+        hint, fits = known[name]
+        if not fits(field):
+            raise WireError(f"{kind.__name__}.{name} is no {hint}")
     # a field with a default may be missing: journals of earlier versions were written without it
     return kind(**fields)
 
@@ -156,34 +159,50 @@ def _shown(what: object) -> str:
     return repr(what)[:_SHOWN]
 
 
-_FIELDS: dict[type, dict[str, Any]] = {}
+_Fits = Callable[[Any], bool]
 
 
-def _fields(kind: type[Any]) -> dict[str, Any]:
-    """Names and types of a dataclass's fields; looked up once, since that takes longer than a message."""
+_FIELDS: dict[type, dict[str, tuple[Any, _Fits]]] = {}
+
+
+def _fields(kind: type[Any]) -> dict[str, tuple[Any, _Fits]]:
+    """Names of a dataclass's fields, each with its type and what checks it; made once: that takes long."""
     if kind not in _FIELDS:
         hints = typing.get_type_hints(kind)
-        _FIELDS[kind] = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+        names = [field.name for field in dataclasses.fields(kind)]
+        _FIELDS[kind] = {name: (hints[name], _check(hints[name])) for name in names}
     return _FIELDS[kind]
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a decoded value is of the declared type; items of tuples and dicts are checked too."""
+def _check(hint: Any) -> _Fits:
+    """What says whether a decoded value is of a declared type; items of tuples and dicts are checked too."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
-        return any(_fits(value, argument) for argument in arguments)
+        checks = [_check(argument) for argument in arguments]
+        return lambda value: any(check(value) for check in checks)
     if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        if arguments[-1] is Ellipsis:
-            return all(_fits(item, arguments[0]) for item in value)
-        return len(value) == len(arguments) and all(map(_fits, value, arguments))
+        return _check_tuple(arguments)
     if origin is dict:
-        return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
+        item = _check(arguments[1])
+        return lambda value: isinstance(value, dict) and all(map(item, value.values()))
     if origin is np.ndarray:
-        return isinstance(value, np.ndarray) and value.dtype.type is arguments[1].__args__[0]
+        dtype = arguments[1].__args__[0]
+        return lambda value: isinstance(value, np.ndarray) and value.dtype.type is dtype
+    # JSON knows bool, int and float themselves alone; a whole number may stand for a float
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return lambda value: type(value) is float or type(value) is int
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
+        return lambda value: type(value) is int
+    return lambda value: isinstance(value, hint)
+
+
+def _check_tuple(arguments: tuple[Any, ...]) -> _Fits:
+    if arguments[-1] is Ellipsis:
+        item = _check(arguments[0])
+        return lambda value: isinstance(value, tuple) and all(map(item, value))
+    items = [_check(argument) for argument in arguments]
+    return lambda value: (
+        isinstance(value, tuple)
+        and len(value) == len(items)
+        and all(check(one) for check, one in zip(items, value, strict=True))
+    )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from inference import messages as m
 from inference.errors import WireError
-from inference.wire import decode, encode
+from inference.wire import decode, encode, join, split
 from tests.kit.drawn import KINDS, MESSAGES, of, plain
 
 
@@ -178,3 +178,23 @@ def test_a_message_that_was_damaged_is_a_message_or_a_wire_error(message, data):
     with contextlib.suppress(WireError):
         again = decode(parts)
         assert plain(decode(encode(again))) == plain(again)
+
+
+@given(st.lists(st.binary(max_size=100), max_size=5))
+def test_parts_that_are_joined_for_a_pipe_are_the_same_when_split(parts):
+    assert [bytes(part) for part in split(join(parts))] == parts
+
+
+@given(st.binary(max_size=60))
+def test_what_was_not_joined_is_a_wire_error_or_some_parts(whole):
+    try:
+        parts = split(whole)
+    except WireError:
+        return
+    assert join(parts) == whole
+
+
+def test_a_state_goes_through_a_pipe():
+    state = m.TextState(np.arange(5, dtype=np.float32), 3, 12)
+    got = decode(split(join(encode(m.Finished(4, (("r", state),))))))
+    assert plain(got) == plain(m.Finished(4, (("r", state),)))

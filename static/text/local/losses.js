@@ -48,7 +48,7 @@ export class LossChart {
     })
     this.#plot.draw([
       trace(this.#batches.filter((_, i) => i % every === 0), { mode: 'lines', line: { color: COLORS[0], width: 1.5 } }),
-      trace(this.#epochs, { mode: 'markers', marker: { color: COLORS[1], size: 8 } }),
+      trace(this.#epochs, { mode: 'markers', cliponaxis: false, marker: { color: COLORS[1], size: 8 } }),
     ], { dtick: Math.max(1, Math.ceil(this.#epochs.length / 6)) })
   }
 }
