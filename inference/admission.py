@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from inference.errors import CrossSite, NotLoggedIn
 from inference.hosts import check_host, is_own, shown
 
-PAGES = frozenset({"/", "/login", "/docs"})
+PAGES = frozenset({"/", "/text", "/login", "/docs"})
 """What another site may lead a browser to: a page that starts nothing by itself."""
 OPEN = frozenset(
     {"/login", *(f"/static/{name}" for name in ("icon.svg", "login.js", "style.css", "theme.js"))}

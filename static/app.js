@@ -88,11 +88,11 @@ const video = chooser({
   onChange: () => choose(0),
 })
 const model = chooser({
-  select: el.model, empty: el['no-models'], list: () => listModels('pose'), wanted: place.models[0] || el.model.dataset.default,
+  select: el.model, empty: el['no-models'], list: () => listModels('video'), wanted: place.models[0] || el.model.dataset.default,
   insist: place.models.length > 0, onChange: () => choose(at),
 })
 const optional = (select, wanted) =>
-  chooser({ select, list: () => listModels('pose'), wanted: wanted ?? '', none: 'None', onChange: () => choose(at) })
+  chooser({ select, list: () => listModels('video'), wanted: wanted ?? '', none: 'None', onChange: () => choose(at) })
 const second = optional(el.second, place.models[1])
 const compare = [optional(el.compare, place.compare[0]), optional(el['compare-second'], place.compare[1])]
 el.more.open = place.models.length > 1 || place.compare.length > 0

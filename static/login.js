@@ -5,7 +5,8 @@
 
 const form = document.getElementById('login')
 const wrong = document.getElementById('wrong')
-const next = `./${location.search}` // the page, at the place that was asked for
+const page = new URLSearchParams(location.search).get('page')
+const next = `${page === 'text' ? page : './'}${location.search}` // the page, at the place that was asked for
 
 async function logIn(token) {
   let sentence = 'The server does not answer. Is the program still running?'

@@ -22,7 +22,7 @@ export async function names(path) {
 }
 
 /**
- * @param {'pose' | 'text'} kind
+ * @param {'video' | 'text'} kind what they take
  * @returns {Promise<string[]>}
  */
 export const listModels = (kind) => names(`get_available_models?kind=${kind}`)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from flask import Flask, Response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from inference.admission import Admission, Asked
+from inference.admission import PAGES, Admission, Asked
 from inference.errors import InferenceError, NotLoggedIn, RequestError, TooLarge
 from inference.hosts import is_loopback, is_wildcard, shown
 from inference.settings import Settings
@@ -127,7 +127,7 @@ def add_guard(app: Flask, settings: Settings) -> None:
             guard.check(asked, request.content_length or 0)
         except NotLoggedIn:
             if asked.wants_page:
-                return redirect(with_query("/login"), HTTPStatus.SEE_OTHER)
+                return redirect(_login_before(asked.path), HTTPStatus.SEE_OTHER)
             raise
         if asked.is_preflight:
             return Response(status=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
@@ -146,6 +146,19 @@ def with_query(path: str) -> str:
     """A path of this site with the query of the request, so that a login leads on to what was asked for."""
     query = request.query_string.decode("latin-1")
     return f"{path}?{query}" if query else path
+
+
+def page_asked_for() -> str:
+    """The page that a login leads on to, with its query: the one that its `page` names, else the first."""
+    path = f"/{request.args.get('page', '')}"
+    return with_query(path if path in PAGES - {"/login"} else "/")
+
+
+def _login_before(path: str) -> str:
+    login = with_query("/login")
+    if path not in PAGES - {"/"}:
+        return login
+    return f"{login}{'&' if '?' in login else '?'}page={path.removeprefix('/')}"
 
 
 def _check_query() -> None:

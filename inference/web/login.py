@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from inference.admission import Admission, cookie_name
 from inference.errors import NotLoggedIn, RequestError
-from inference.web.guard import asked_now, guard_of, with_query
+from inference.web.guard import asked_now, guard_of, page_asked_for
 
 WRONG = "That is not the token."
 
@@ -23,7 +23,7 @@ def add_login(app: Flask) -> None:
     @app.get("/login")
     def login_page() -> ResponseReturnValue:
         if admission.token is None:
-            return redirect(with_query("/"), HTTPStatus.SEE_OTHER)
+            return redirect(page_asked_for(), HTTPStatus.SEE_OTHER)
         return render_template("login.html", wrong="")
 
     @app.post("/login")
@@ -35,7 +35,7 @@ def add_login(app: Flask) -> None:
             page = render_template("login.html", wrong=WRONG)
             return page, HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"}
         done = Response(status=HTTPStatus.NO_CONTENT)
-        return _remembered(done if by_script else redirect(with_query("/"), HTTPStatus.SEE_OTHER), admission)
+        return _remembered(done if by_script else redirect(page_asked_for(), HTTPStatus.SEE_OTHER), admission)
 
 
 def _given() -> str:

@@ -87,7 +87,7 @@ for (const control of document.querySelectorAll('.prompt input, .prompt textarea
   })
 }
 onLoggedOut(() => {
-  el['login-link'].href = `login${location.search}`
+  el['login-link'].href = `login?page=text&${location.search.slice(1)}` // which leads back to this place
   el['logged-out'].hidden = false
 })
 addEventListener('focus', refresh)
@@ -175,6 +175,7 @@ function tick() {
   if (document.hidden) return
   el.silence.hidden = !isUnanswered() || columns.some(({ state }) => state === 'writing')
   const counts = reference.counts
+  el['reference-key'].hidden = !counts
   for (const column of shown()) column.tick(counts)
   charts.draw([frequencies.room, begun, texts().map(({ length }) => length), reference.version].join())
 }

@@ -169,7 +169,7 @@ class ReplayServer:
 
         @app.get("/get_available_models")
         def models() -> Response:
-            return jsonify(self.text_models if request.args["kind"] == "text" else self.models)
+            return jsonify({"video": self.models, "text": self.text_models}[request.args["kind"]])
 
         @app.get("/healthz")
         def healthz() -> ResponseReturnValue:

@@ -121,6 +121,15 @@ def test_who_is_logged_in_already_is_led_on_from_the_login(new_window, address):
     assert page.url.startswith(f"{address}?video=a.avi")
 
 
+def test_a_login_leads_back_to_the_text_page(new_window, address):
+    page = new_window().page
+    page.goto(f"{address}text?seed=One%20two&length=7")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_label("Token").press("Enter")
+    expect(page.get_by_label("Seed", exact=True)).to_have_value("One two")
+    expect(page.get_by_label("Length", exact=True)).to_have_value("7")
+
+
 def test_a_page_that_is_not_let_in_any_more_says_so_and_leads_to_the_login(new_window, address):
     page = new_window().page
     page.goto(f"{address}login?video=a.avi#token={TOKEN}")

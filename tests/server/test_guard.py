@@ -112,8 +112,18 @@ def test_a_cookie_is_good_for_one_start_of_the_program_only(site, client):
 def test_a_browser_is_led_to_the_login_and_keeps_its_place(client):
     response = client.get("/?video=a.avi&frame=7", headers=BROWSER)
     assert (response.status_code, response.headers["location"]) == (303, "/login?video=a.avi&frame=7")
+    response = client.get("/text?seed=a%20b", headers=BROWSER)
+    assert response.headers["location"] == "/login?seed=a%20b&page=text"
     assert client.get("/login", headers=BROWSER).status_code == 200
     assert client.post("/videos", headers=BROWSER).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("page", "leads_to"), [("text", "/text"), ("docs", "/docs"), ("/evil.example", "/"), ("login", "/")]
+)
+def test_a_login_leads_on_to_pages_of_this_site_alone(client, page, leads_to):
+    response = client.post(f"/login?page={page}", data={"token": TOKEN})
+    assert (response.status_code, response.headers["location"]) == (303, f"{leads_to}?page={page}")
 
 
 def test_without_a_token_there_is_no_login(site):
