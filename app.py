@@ -90,7 +90,7 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
     _add_pages(app, settings)
     streams = Streams(settings.max_streams)
     add_predictions(app, catalog, pipeline, recordings, streams)
-    add_texts(app, catalog, pipeline, streams)
+    add_texts(app, settings, catalog, pipeline, streams)
     add_tfjs(app, catalog, settings)
     add_uploads(app, settings)
     add_runs(app, recordings)

@@ -10,8 +10,11 @@ import contextlib
 import importlib
 import logging
 import multiprocessing
+import os
 import select
 import signal
+import socket
+import struct
 import sys
 import time
 import types
@@ -42,6 +45,9 @@ class Child:
 
     def __init__(self, name: str, main: str, *arguments: Any) -> None:
         ours, theirs = _spawn.Pipe()
+        with socket.socket(fileno=os.dup(ours.fileno())) as end:
+            # a message that is larger than the room that there is does not wait for ever either
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(TELL_PATIENCE), 0))
         self.pipe = Pipe(ours)
         self.name = name
         self._heard = time.monotonic()
@@ -73,9 +79,11 @@ class Child:
         One that takes no messages is killed, since whoever tells it something would wait for ever.
         """
         with contextlib.suppress(OSError, ValueError):
-            if _has_room(self.pipe.connection):
-                self.pipe.send(message)
-            elif self.alive():
+            with contextlib.suppress(BlockingIOError):
+                if _has_room(self.pipe.connection):
+                    self.pipe.send(message)
+                    return
+            if self.alive():
                 self.kill(f"it took no orders for {TELL_PATIENCE:g} s")
 
     def news(self) -> Iterator[Any]:

@@ -16,7 +16,7 @@ what to do. Whatever helps a developer (a traceback, a file's path) goes to the 
     ├── PortInUse           a port that was asked for is taken                    -> exit status 2
     ├── VideoError          a video cannot be opened or read on                   -> ends the run
     ├── ModelError          a model cannot be loaded, or is not what is needed    -> ends the run, HTTP 400
-    ├── FrameError          one frame cannot be predicted                         -> takes its frame's place
+    ├── FrameError          one input cannot be predicted                         -> a failure in its place
     ├── WireError           bytes on a socket are no message of ours              -> dropped and counted
     └── PipelineError       the pipeline itself cannot go on                      -> ends the run
 """
@@ -75,7 +75,7 @@ class ModelError(InferenceError):
 
 
 class FrameError(InferenceError):
-    """One frame cannot be predicted; the frames around it can."""
+    """One input cannot be predicted: the frames around a frame can, a text is over."""
 
 
 class WireError(InferenceError):

@@ -126,7 +126,7 @@ class _Gate(threading.Thread):
         """
         if event == zmq.EVENT_ACCEPTED:
             self._unknown.append(value)
-        elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+        elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED and self._unknown:
             self._unknown.pop()
         elif event == zmq.EVENT_DISCONNECTED and value in self._unknown:
             self._unknown.remove(value)

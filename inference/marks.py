@@ -8,12 +8,14 @@ archive as a member.
 from __future__ import annotations
 
 import functools
-import mmap
 import zipfile
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 _CONFIG = "config.json"
+_AT_ONCE = 1 << 20
+"""Bytes that are searched at once: nothing else of this process runs meanwhile."""
 _MOST_CONFIG = 16 << 20
 """Bytes of a configuration that are looked at."""
 
@@ -34,8 +36,19 @@ def _holds(file: Path, marks: tuple[bytes, ...], *version: int) -> bool:
             with zipfile.ZipFile(file) as archive, archive.open(_CONFIG) as member:
                 config = member.read(_MOST_CONFIG)
             return any(mark in config for mark in marks)
-        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return any(content.find(mark) >= 0 for mark in marks)
+        with file.open("rb") as stream:
+            return _found(stream, marks)
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         # whoever chooses it is told what is wrong with it
         return False
+
+
+def _found(stream: BinaryIO, marks: tuple[bytes, ...]) -> bool:
+    """Whether one of these stands in a file. Not mapped: who shortens a mapped file kills its reader."""
+    overlap, before = max(map(len, marks)) - 1, b""
+    while part := stream.read(_AT_ONCE):
+        part = before + part
+        if any(mark in part for mark in marks):
+            return True
+        before = part[-overlap:]
+    return False

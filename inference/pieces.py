@@ -8,6 +8,8 @@ next one begins.
 from __future__ import annotations
 
 LONGEST = 32
+WINDOW = 8
+"""Pieces of one text between the producer and the viewer."""
 _SHORT = LONGEST.bit_length()
 """So many pieces make up the first `LONGEST` characters."""
 

@@ -257,10 +257,11 @@ class Pipeline:
     def _deliver(self, run: Run, result: Result | Failed) -> None:
         if run.over:
             return
+        if isinstance(result, Failed) and run.request.chained:
+            # also of an item that its viewer has already: the next one is made from it
+            self._end_run(run, RunFailed(result.message))
+            return
         for item in run.ordering.push(result.index, result):
-            if isinstance(item, Failed) and run.request.chained:
-                self._end_run(run, RunFailed(item.message))
-                return
             self.metrics.item(item)
             run.progress.next = item.index + 1
             run.progress.untaken += not run.request.live
@@ -383,10 +384,8 @@ class Pipeline:
         given_up = self._reopening.died(self._runs)
         if given_up is not None:
             run = self._runs[given_up]
-            where = run.request.where(run.ordering.next)
-            sentence = f"{run.request.name} cannot be read on at {where}: each time "
-            self._end_run(run, RunFailed(f"{sentence}the process that decodes it died ({how})."))
-        message = f"The process that reads the videos died ({how}) and is replaced; the run then goes on."
+            self._end_run(run, RunFailed(run.request.lost(run.ordering.next, how)))
+        message = f"The process that prepares the work died ({how}) and is replaced; it then goes on."
         for run in self._runs.values():
             run.put(RunStatus("restarting", message))
             if run.request.live:
@@ -443,7 +442,7 @@ class Pipeline:
             if name in self._runs:
                 run = self._runs[name]
                 what = run.request.where(index).capitalize()
-                why = f"{what} was given up: every worker process that predicted it died ({how})."
+                why = f"{what} was given up: every worker process that had it died ({how})."
                 self._deliver(run, Failed(name, index, why))
         message = f"A worker process died ({how}) and is replaced; what it had is run again."
         for name in losses.runs & self._runs.keys():

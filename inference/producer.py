@@ -6,8 +6,8 @@ way: a run's window (given back when its viewer took an item) and the workers' c
 a batch's results are in). A batch's inputs are kept until then, so that they can be sent again.
 
 A run of a live source has no window: its frame is taken, the newest there is, when it can be sent at once.
-While there is such a run, nothing waits at a worker: every batch, a file's too, has one frame, and no more
-are under way than there are workers.
+While there is such a run, nothing waits at a worker: every batch, a file's or a text's too, has one input,
+and no more are under way than there are workers.
 
 A text has one piece under way; its state comes back with the results and is the next piece's input. Texts
 of one model that can go on at the same time share a batch. Of such batches, too, no more are under way than
@@ -86,7 +86,7 @@ class Producer:
         self._orders = orders
         self._outlet = outlet
         self._full_limits = limits
-        self._live_limits = replace(limits, batch_size=1)
+        self._live_limits = replace(limits, batch_size=1, texts=1)
         self._sources = sources
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._runs: dict[str, Supply] = {}
@@ -225,10 +225,9 @@ class Producer:
         if name is None:
             return False
         run = self._take_turn(name)
-        # what is run again may be what kills workers
-        alone = bool(run.again)
+        company = isinstance(run, TextSupply) and run.shares
         inputs = run.take(self._limits)
-        if isinstance(run, TextSupply) and not alone:
+        if company:
             inputs += self._company(run.model)
         batch, self._next_batch = self._next_batch, self._next_batch + 1
         self._under_way[batch] = _UnderWay(inputs, isinstance(run, TextSupply))
@@ -263,7 +262,7 @@ class Producer:
         for name, run in list(self._runs.items()):
             if len(company) + 1 == self._limits.texts:
                 break
-            if run.model == model and not run.again and self._may_send(name):
+            if run.model == model and isinstance(run, TextSupply) and run.shares and self._may_send(name):
                 company += self._take_turn(name).take(self._limits)
         return company
 

@@ -27,11 +27,8 @@ from inference.messages import (
     TextStarted,
     TextState,
 )
-from inference.pieces import pieces_of, start_of
+from inference.pieces import WINDOW, pieces_of, start_of
 from inference.settings import Settings, Source
-
-PIECES = 8
-"""Pieces of one text between the producer and the viewer."""
 
 
 @dataclass
@@ -89,6 +86,9 @@ class Request(Protocol):
 
     def where(self, index: int) -> str:
         """An item in a sentence, such as "frame 7"."""
+
+    def lost(self, index: int, how: str) -> str:
+        """The sentence that it ends with if the producer dies each time at this item, and how."""
 
     @property
     def name(self) -> str:
@@ -187,6 +187,13 @@ class VideoRequest:
         """A frame by its number."""
         return f"frame {index}"
 
+    def lost(self, index: int, how: str) -> str:
+        """It is the video, or its decoder."""
+        return (
+            f"{self.name} cannot be read on at {self.where(index)}: each time the process that decodes it "
+            f"died ({how})."
+        )
+
 
 @dataclass(frozen=True)
 class TextRequest:
@@ -228,7 +235,7 @@ class TextRequest:
 
     def window(self, settings: Settings, opened: Any) -> int:
         """A few pieces."""
-        return PIECES
+        return WINDOW
 
     def follow(self, result: Result, at: Progress) -> None:
         """Its state behind the piece."""
@@ -238,3 +245,10 @@ class TextRequest:
     def where(self, index: int) -> str:
         """A piece by its first character."""
         return f"character {start_of(index)}"
+
+    def lost(self, index: int, how: str) -> str:
+        """A prompt does no process any harm; whatever it was, it did not go away."""
+        return (
+            f"The text cannot be written on at {self.where(index)}: each time the process that prepares the "
+            f"work died ({how})."
+        )

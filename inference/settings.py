@@ -43,7 +43,11 @@ KINDS = (
         "text",
         (".h5", ".hdf5", ".keras"),
         "inference.predictors.text:TextPredictor",
-        marks=(b'"LSTM"', b'"GRU"', b'"SimpleRNN"'),
+        # also those that cannot be run, so that the text page is where one is told so
+        marks=tuple(
+            f'"{layer}"'.encode()
+            for layer in ("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "Bidirectional")
+        ),
         takes="text",
     ),
     Kind(

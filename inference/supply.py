@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from inference.decoding import Decoder
 from inference.live import Feed
 from inference.messages import FrameInput, Input, OpenText, OpenVideo, PoseOptions, Prompt, TextState
-from inference.pieces import count_of, pieces_of
+from inference.pieces import WINDOW, count_of, pieces_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Limits:
     window_bytes: int
     batches_per_worker: int = 1
     texts: int = 16
-    pieces: int = 8
+    pieces: int = WINDOW
 
     def slots(self, frame_bytes: int) -> int:
         """Frames of that size that one run may have between decoder and viewer."""
@@ -160,6 +160,15 @@ class TextSupply(Supply):
         slots = limits.pieces - order.taken
         return TextSupply(order.run, order.model, order=order, slots=slots, next=first, state=order.state)
 
+    @property
+    def shares(self) -> bool:
+        """Whether its next piece may share a batch.
+
+        Not the first one, which takes as long as its seed; nor what is run again, which may be what kills
+        workers.
+        """
+        return self.state is not None and not self.again
+
     def ripe(self, limits: Limits, now: float) -> bool:
         """Whether the next piece can be written."""
         more = self.next < pieces_of(self.order.length)
@@ -172,8 +181,8 @@ class TextSupply(Supply):
         order, self.writing = self.order, True
         # nobody gives back what comes before the wanted pieces
         self.slots -= self.next >= order.start
-        count = count_of(self.next, order.length)
-        return [Prompt(self.run, self.next, order.seed, self.state, count, order.options, self.since)]
+        count, seed = count_of(self.next, order.length), "" if self.state else order.seed
+        return [Prompt(self.run, self.next, seed, self.state, count, order.options, self.since)]
 
     def go_on(self, state: TextState) -> None:
         """The piece under way is written."""

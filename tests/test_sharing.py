@@ -72,8 +72,8 @@ def desk():
     assert not thread.is_alive()
 
 
-def opened(run, model="m", length=100, **more):
-    return OpenText(run, model, "seed", length, 0, TextOptions(), **more), BeginRun(run)
+def opened(run, model="m", length=100, start=0, **more):
+    return OpenText(run, model, "seed", length, start, TextOptions(), **more), BeginRun(run)
 
 
 def state(index, mark=0.0):
@@ -81,45 +81,57 @@ def state(index, mark=0.0):
 
 
 def test_texts_share_a_batch_and_each_goes_on_from_its_own_state(desk):
-    for run in "abc":
-        desk.tell(*opened(run))
+    for mark, run in enumerate("abc"):
+        desk.tell(*opened(run, start=1, state=state(1, mark)))
     desk.tell(Capacity(2))
     first, prompts = desk.dealt()
-    assert set(prompts) == {"a", "b", "c"} and all(one.state is None for one in prompts.values())
+    assert {run: one.state.memory[0] for run, one in prompts.items()} == {"a": 0, "b": 1, "c": 2}
     assert desk.nothing()
-    desk.tell(Finished(first, (("a", state(1, 1.0)), ("b", state(1, 2.0)), ("c", state(1, 3.0)))))
+    desk.tell(Finished(first, (("a", state(2, 5)), ("b", state(2, 6)), ("c", state(2, 7)))))
     _, prompts = desk.dealt()
     assert {run: (one.index, one.state.memory[0]) for run, one in prompts.items()} == {
-        "a": (1, 1.0),
-        "b": (1, 2.0),
-        "c": (1, 3.0),
+        "a": (2, 5),
+        "b": (2, 6),
+        "c": (2, 7),
     }
+    assert {one.seed for one in prompts.values()} == {""}
+
+
+def test_a_first_piece_which_takes_as_long_as_its_seed_has_no_company(desk):
+    desk.tell(*opened("a"), *opened("b"), *opened("c", start=1, state=state(1)), Capacity(2))
+    dealt = []
+    for _ in range(3):
+        batch, prompts = desk.dealt()
+        dealt.append(set(prompts))
+        desk.tell(*map(CloseRun, prompts), Finished(batch))
+    assert dealt == [{"a"}, {"b"}, {"c"}]
 
 
 def test_a_new_text_joins_at_the_next_piece_and_an_ended_one_leaves(desk):
     desk.tell(Capacity(2), *opened("a", length=2))
     first, prompts = desk.dealt()
-    desk.tell(*opened("b"), Finished(first, (("a", state(1)),)))
+    desk.tell(*opened("b", start=1, state=state(1)), Finished(first, (("a", state(1)),)))
     second, prompts = desk.dealt()
-    assert {run: one.index for run, one in prompts.items()} == {"a": 1, "b": 0}
-    desk.tell(Finished(second, (("a", state(2)), ("b", state(1)))))
+    assert {run: one.index for run, one in prompts.items()} == {"a": 1, "b": 1}
+    desk.tell(Finished(second, (("a", state(2)), ("b", state(2)))))
     _, prompts = desk.dealt()
-    assert {run: one.index for run, one in prompts.items()} == {"b": 1}
+    assert {run: one.index for run, one in prompts.items()} == {"b": 2}
 
 
 def test_no_more_batches_of_texts_than_workers_and_only_one_model_each(desk):
     for run, model in (("a", "m"), ("b", "other"), ("c", "m"), ("d", "m"), ("e", "m")):
-        desk.tell(*opened(run, model))
+        desk.tell(*opened(run, model, start=1, state=state(1)))
     desk.tell(Capacity(4))
     (_, one), (_, two) = desk.dealt(), desk.dealt()
     assert set(one) == {"a", "c", "d"} and set(two) == {"b"} and desk.nothing()
 
 
 def test_what_is_run_again_has_no_company(desk):
-    desk.tell(*opened("a"), *opened("b"), Capacity(2))
+    begun = {"start": 1, "state": state(1)}
+    desk.tell(*opened("a", **begun), *opened("b", **begun), Capacity(2))
     first, prompts = desk.dealt()
     assert set(prompts) == {"a", "b"}
-    desk.tell(*opened("c"), Resend(first, (("a", 0), ("b", 0)), alone=False))
+    desk.tell(*opened("c", **begun), Resend(first, (("a", 1), ("b", 1)), alone=False))
     seen = []
     for _ in range(3):
         batch, prompts = desk.dealt()

@@ -10,6 +10,7 @@ the same text again.
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
 import os
 import secrets
@@ -65,6 +66,11 @@ def _sizes() -> str:
 def run(options: argparse.Namespace) -> int:
     """Write the text; 2 if what is asked for makes no sense, or the model is none."""
     configure_log("error")
+    if sys.stdout is None:
+        raise RequestError("stdout is closed: there is nowhere to write the text.")
+    # whatever the locale: the text may hold any character, and a seed any byte
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     query = _query(options)
     predictor = _opened(options)
     _say(query, predictor.info, options)
@@ -98,9 +104,10 @@ def _query(options: argparse.Namespace) -> TextQuery:
 
 def _opened(options: argparse.Namespace) -> TextPredictor:
     # a model has to stand directly in its folder, and to be found there by its own name
-    path = options.checkpoint_path.resolve()
-    if not path.exists():
-        raise RequestError(f"There is no model {options.checkpoint_path}.")
+    try:
+        path = options.checkpoint_path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise RequestError(f"There is no model {options.checkpoint_path}.") from error
     predictor = TextPredictor(path)
     try:
         looking.look(Cache(options.cache, Settings().cache_bytes), [path], allow_model_code=False)
@@ -111,7 +118,11 @@ def _opened(options: argparse.Namespace) -> TextPredictor:
 
 
 def _say(query: TextQuery, info: TextInfo, options: argparse.Namespace) -> None:
-    """What whoever reads the text has to know."""
+    """What whoever reads the text has to know; nothing where stderr is closed, since it must not go to
+    stdout.
+    """
+    if sys.stderr is None:
+        return
     for note in info.notes:
         print(note, file=sys.stderr)
     if unknown := vocabulary.unknown(query.seed, info.vocabulary):

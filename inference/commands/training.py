@@ -115,5 +115,6 @@ def _loss(validation: float) -> str:
 
 def _kept(path: Path, best: Epoch | None) -> str:
     if best is None:
-        return f"{path} is as it was: no epoch ended that was better."
+        before = f"{path} is as it was" if path.exists() else "Nothing was written"
+        return f"{before}: no epoch ended that was better."
     return f"{path} holds the model of epoch {best.epoch}, with a {_loss(best.validation_loss)}."

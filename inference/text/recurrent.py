@@ -32,7 +32,7 @@ class Network:
         self.between: list[list[Plain]] = [[]]
         """The layers without memory that stand before each cell, and behind the last one."""
         self.skips_unknown = bool(model.layers[0].config.get("mask_zero"))
-        rows = np.eye(len(self.vocabulary), dtype=np.float32)
+        rows = None
         for layer in model.layers:
             if layer.kind == "Embedding":
                 rows = layer.weights["embeddings"]
@@ -42,7 +42,12 @@ class Network:
             else:
                 self.between[-1].append(_plain(layer, known))
         first = self.cells[0]
-        self.table = through(self.between[0], rows) @ first.kernel + first.bias
+        if rows is None and not self.between[0]:
+            # a row of zeros and a one takes a row of the kernel
+            self.table = first.kernel + first.bias
+        else:
+            rows = np.eye(len(self.vocabulary), dtype=np.float32) if rows is None else rows
+            self.table = through(self.between[0], rows) @ first.kernel + first.bias
 
     @property
     def memory(self) -> int:

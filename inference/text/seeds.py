@@ -18,7 +18,7 @@ MOST = 1 << 26
 def piece_of(path: Path, random_state: int) -> str:
     """A random piece of a text file, the same one for the same number; RequestError if it cannot be taken."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             text = file.read(MOST)
     except OSError as error:
         raise RequestError(f"The text {path.name} cannot be read: {error.strerror}.") from error

@@ -199,7 +199,7 @@ SCHEMAS: dict[str, Schema] = {
             "seed": text("What they follow."),
             "top_n": whole("As asked for.", least=1),
             "temperature": number("As asked for."),
-            "random_state": whole("As asked for, or drawn: it gives the same text again."),
+            "random_state": whole("As asked for, or drawn: asked for, it gives the same text again."),
             "vocabulary": whole("Characters that the model knows, and one for all others.", least=2),
             "unknown": rows(text("A character of the seed that the model does not know.")),
             "notes": rows(text("A sentence that whoever reads the text has to know.")),

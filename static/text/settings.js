@@ -7,7 +7,7 @@
 export const USUAL = { length: 512, topN: 10, temperature: 1 }
 
 const LONGEST_SEED = 1000 // characters
-const MOST = { length: 100000, temperature: 100, randomState: Number.MAX_SAFE_INTEGER }
+const MOST = { length: 100000, temperature: 100, randomState: 1e15 - 1 }
 
 /** The control of each setting, and the parameter that it has in the address. */
 const SAMPLING = { topN: 'top_n', temperature: 'temperature', randomState: 'random_state' }

@@ -81,6 +81,14 @@ def write_vocabulary(model: Path, vocabulary: Sequence[str] = LETTERS) -> None:
     model.with_suffix(".json").write_text(json.dumps({"vocabulary": list(vocabulary)}))
 
 
+def growing(path: Path) -> Path:
+    """Write a model whose numbers grow from character to character, until they are not finite any more."""
+    write(path, entries(recurrent("SimpleRNN", activation="linear")))
+    with h5py.File(path, "r+") as file:
+        file["model_weights/layer_1/inner/recurrent_kernel:0"][...] = np.eye(8, dtype=np.float32) * 50
+    return path
+
+
 def _shapes(layer: dict[str, Any], width: int) -> tuple[dict[str, tuple[int, ...]], int]:
     kind, config = layer["class_name"], layer["config"]
     if kind == "Embedding":

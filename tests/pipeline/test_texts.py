@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from inference.messages import RunDone, RunFailed, TextOptions, TextResult, TextStarted
-from inference.requests import PIECES, TextRequest
+from inference.pieces import WINDOW
+from inference.requests import TextRequest
 from tests.kit import char_models
 from tests.kit.waiting import wait_until, wait_until_still
 
@@ -64,9 +65,9 @@ def test_a_viewer_that_does_not_read_stops_its_text_and_nobody_elses(bench, requ
         while not isinstance(stalled.next(30), TextStarted):
             pass
         wait_until_still(lambda: stalled.progress.next)
-        assert stalled.progress.next == PIECES
+        assert stalled.progress.next == WINDOW
         assert len(written(bench.watch(bench.pipeline.run(request_of(length=500))))) == 500
-        assert stalled.progress.next == PIECES
+        assert stalled.progress.next == WINDOW
 
 
 def test_a_model_that_is_changed_while_it_writes_ends_its_text_with_a_sentence_or_goes_on(bench, request_of):

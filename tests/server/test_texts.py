@@ -183,12 +183,31 @@ def test_where_a_text_cannot_go_on_it_says_why(texts, last, more, says):
     assert answer.status_code == 400 and says in answer.json()["error"]
 
 
-def test_a_model_that_is_none_ends_its_text_with_a_sentence(texts):
+def test_a_model_that_is_none_is_said_before_the_stream(texts):
     char_models.small(texts.folder / "other.h5", size=50)
     (texts.folder / "cut.h5").write_bytes((texts.folder / MODEL).read_bytes()[:2000] + b'"LSTM"')
     for name, says in (("other.h5", "50"), ("cut.h5", "damaged or cut off")):
-        (failure,) = [data for event, _, data in ask(texts, model_name=name) if event == "failure"]
-        assert failure["index"] is None and says in failure["message"]
+        query = {"model_name": name, "seed": "a"}
+        answer = httpx.get(f"{texts.address}generate_text", params=query, timeout=30)
+        assert answer.status_code == 400 and says in answer.json()["error"]
+
+
+def test_a_text_that_fails_before_the_place_where_it_was_to_go_on_ends(texts):
+    """A model whose numbers grow beyond all bounds on the way."""
+    char_models.growing(texts.folder / "grow.h5")
+    whole = ask(texts, model_name="grow.h5", length=100)
+    (failure,) = [data for event, _, data in whole if event == "failure"]
+    assert failure["index"] is None and "finite" in failure["message"]
+    rest = ask(texts, model_name="grow.h5", length=100, last_event_id=32)
+    assert [name for name, _, _ in rest if name != "status"] == ["start", "failure"]
+
+
+@pytest.mark.parametrize("layer", ["CuDNNLSTM", "CuDNNGRU", "RNN", "Bidirectional"])
+def test_a_character_model_that_cannot_be_run_is_a_character_model_all_the_same(texts, layer):
+    char_models.write(texts.folder / "other.h5", char_models.entries({"class_name": layer, "config": {}}))
+    assert "other.h5" in httpx.get(f"{texts.address}get_available_models?kind=text").json()
+    answer = httpx.get(f"{texts.address}generate_text", params={"model_name": "other.h5", "seed": "a"})
+    assert answer.status_code == 400 and layer in answer.json()["error"]
 
 
 def test_what_a_model_knows_is_told(texts):
