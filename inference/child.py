@@ -45,9 +45,7 @@ class Child:
 
     def __init__(self, name: str, main: str, *arguments: Any) -> None:
         ours, theirs = _spawn.Pipe()
-        with socket.socket(fileno=os.dup(ours.fileno())) as end:
-            # a message that is larger than the room that there is does not wait for ever either
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(TELL_PATIENCE), 0))
+        _limit_writes(ours)
         self.pipe = Pipe(ours)
         self.name = name
         self._heard = time.monotonic()
@@ -151,6 +149,14 @@ class Child:
 def pause_after(deaths: int) -> float:
     """Seconds to wait before the next start, after so many deaths in a row."""
     return min(LONGEST_PAUSE, 0.1 * 2.0 ** min(deaths, 10))
+
+
+def _limit_writes(connection: Connection) -> None:
+    """Have a message that is larger than the room for it raise BlockingIOError after `TELL_PATIENCE` s."""
+    seconds, rest = divmod(TELL_PATIENCE, 1)
+    with socket.socket(fileno=os.dup(connection.fileno())) as end:
+        limit = struct.pack("ll", int(seconds), int(rest * 1e6))
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def _has_room(connection: Connection) -> bool:

@@ -3,16 +3,18 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 
 from inference import child as module
 from inference.child import Child
-from inference.messages import Finished, Pong
+from inference.messages import Finished, Pong, TextState
 from tests.kit.waiting import wait_until
 
 
 @pytest.fixture
-def child():
+def child(monkeypatch):
+    monkeypatch.setattr(module, "TELL_PATIENCE", 0.2)
     started = Child("kit", "tests.kit.processes:answers")
     yield started
     started.end(0)
@@ -33,12 +35,13 @@ def test_a_stopped_child_is_found_silent_and_killed(child):
     assert child.was_killed and "silent" in child.epitaph()
 
 
-def test_a_child_that_takes_no_orders_is_killed(child, monkeypatch):
-    monkeypatch.setattr(module, "TELL_PATIENCE", 0.2)
+@pytest.mark.parametrize("numbers", [0, 100_000], ids=["small orders", "orders larger than the pipe"])
+def test_a_child_that_takes_no_orders_is_killed(child, numbers):
+    states = (("r", TextState(np.zeros(numbers, np.float32), 1, 1)),) if numbers else ()
     wait_until(lambda: list(child.news()), 20)
     os.kill(child.pid, signal.SIGSTOP)
     for batch in range(100_000):
-        child.tell(Finished(batch))
+        child.tell(Finished(batch, states))
         if not child.alive():
             break
     wait_until(lambda: not child.alive(), 5)

@@ -28,6 +28,14 @@ def test_a_mark_is_found_in_a_file_and_in_an_archives_configuration(tmp_path):
     assert found == [True, True, False, False]
 
 
+def test_a_mark_is_found_wherever_it_stands(tmp_path, monkeypatch):
+    monkeypatch.setattr("inference.marks._AT_ONCE", 16)
+    for before in range(40):
+        path = tmp_path / f"{before}.h5"
+        path.write_bytes(b"-" * before + MARKS[0] + b"-" * 20)
+        assert holds(path, MARKS) and not holds(path, (b"other",))
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"])
 def test_what_cannot_be_read_holds_none(tmp_path, content):
     for name in ("a.keras", "a.h5"):
