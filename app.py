@@ -48,7 +48,7 @@ from inference.parameters import read
 from inference.pipeline import Pipeline
 from inference.query import DEFAULT_MODEL
 from inference.recordings import Recordings
-from inference.settings import Settings
+from inference.settings import TAKES, Settings
 from inference.text import query as text_query
 from inference.web.guard import add_guard
 from inference.web.login import add_login
@@ -113,6 +113,7 @@ def create_app(settings: Settings, pipeline: Pipeline) -> Flask:
 def _add_pages(app: Flask, settings: Settings) -> None:
     both = {
         "version": __version__,
+        "takes": TAKES,
         "plotly_version": metadata.version("plotly"),
         "models_folder": _displayed(settings.models),
     }

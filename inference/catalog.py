@@ -15,7 +15,7 @@ from pathlib import Path
 
 from inference.errors import NotFound, RequestError
 from inference.marks import holds
-from inference.settings import Kind, Source
+from inference.settings import TAKES, Kind, Source
 
 VIDEO_SUFFIXES = frozenset(
     (
@@ -92,7 +92,7 @@ class Catalog:
         found = [self._model(name) for name in sorted(names)]
         for path, kind in found:
             if kind.takes != takes:
-                page = {"video": "/", "text": "/text"}[kind.takes]
+                page = TAKES[kind.takes]
                 raise RequestError(f"{path.name} takes a {kind.takes}; the page for it is {page}.")
         return model_file([path for path, _ in found], found[0][1].name)
 

@@ -8,6 +8,8 @@ archive as a member.
 from __future__ import annotations
 
 import functools
+import lzma
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,6 +18,11 @@ from typing import BinaryIO
 _CONFIG = "config.json"
 _AT_ONCE = 1 << 20
 """Bytes that are searched at once: nothing else of this process runs meanwhile."""
+_UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError),
+    *(struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
+"""What reading a file or an archive raises of damaged ones."""
 _MOST_CONFIG = 16 << 20
 """Bytes of a configuration that are looked at."""
 
@@ -38,7 +45,7 @@ def _holds(file: Path, marks: tuple[bytes, ...], *version: int) -> bool:
             return any(mark in config for mark in marks)
         with file.open("rb") as stream:
             return _found(stream, marks)
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+    except _UNREADABLE:
         # whoever chooses it is told what is wrong with it
         return False
 

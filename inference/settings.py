@@ -35,8 +35,8 @@ class Kind:
         return ".h5" in self.suffixes
 
 
-TAKES = ("video", "text")
-"""What a model may be fed with."""
+TAKES = {"video": "/", "text": "/text"}
+"""What a model may be fed with, and the page for that."""
 
 KINDS = (
     Kind(

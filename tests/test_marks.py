@@ -44,6 +44,19 @@ def test_what_cannot_be_read_holds_none(tmp_path, content):
     assert not holds(tmp_path / "missing.h5", MARKS)
 
 
+@pytest.mark.parametrize(
+    "packed", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_an_archive_that_is_damaged_anywhere_holds_none_or_what_it_did(tmp_path, packed):
+    path = tmp_path / "a.keras"
+    with zipfile.ZipFile(path, "w", packed) as content:
+        content.writestr("config.json", json.dumps({"class_name": "GRU", "more": "x" * 50}))
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        holds(path, MARKS)
+
+
 def test_a_file_that_changes_is_looked_at_again(tmp_path):
     path = tmp_path / "a.h5"
     path.write_bytes(b"none")

@@ -134,7 +134,7 @@ def _checkpoint(options: argparse.Namespace) -> Path:
     """The file to write; RequestError if it cannot be, or is not to be."""
     name = options.data_dir.resolve().name or "text"
     path: Path = options.checkpoint_path or Settings().models / f"{name}{_SUFFIXES[0]}"
-    if path.suffix.lower() not in _SUFFIXES:
+    if path.suffix not in _SUFFIXES:
         raise RequestError(f"{path.name} is no name of a model: it has to end in {', '.join(_SUFFIXES)}")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise RequestError(f"{path.parent} is no folder that {path.name} can be written into")

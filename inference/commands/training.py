@@ -63,8 +63,8 @@ class Session:
 
     def _write(self) -> None:
         try:
-            self.trainer.save(self.path)
             vocabulary.write(self.path.with_suffix(".json"), self.beside)
+            self.trainer.save(self.path)
         except OSError as error:
             raise ModelError(f"{self.path} cannot be written: {error.strerror or error}.") from error
 

@@ -55,7 +55,11 @@ def _network(shape: Shape, drop: float, batch: tuple[int | None, int | None], st
         layers.Embedding(shape.characters, shape.embedding),
     ]
     for _ in range(shape.layers):
-        cell = getattr(layers, CELLS[shape.cell])(shape.units, return_sequences=True, stateful=stateful)
+        # TF.js computes no other GRU
+        more = {"reset_after": False} if shape.cell == "gru" else {}
+        cell = getattr(layers, CELLS[shape.cell])(
+            shape.units, return_sequences=True, stateful=stateful, **more
+        )
         parts += [layers.Dropout(drop), cell]
     parts += [layers.Dropout(drop), layers.Dense(shape.characters, activation="softmax")]
     return keras.Sequential(parts)

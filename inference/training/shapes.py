@@ -56,23 +56,22 @@ def restore(path: Path) -> tuple[Shape, Weights, tuple[str, ...]]:
     shape = Shape(len(characters), 0, units[0] if units else 0, len(units), cell)
     if kinds != shape.kinds or len(set(units)) != 1 or not all(map(_is_usual, model.layers)):
         raise ModelError(
-            f"{model.name} cannot be trained on: that needs an embedding, LSTM or GRU layers of one size as "
-            "Keras makes them today, and a softmax, as train-text writes them."
+            f"{model.name} cannot be trained on: that needs an embedding, LSTM or GRU layers of one size "
+            "(a GRU without reset_after), and a softmax, as train-text writes them."
         )
     weights = [layer.weights[name] for layer in model.layers for name in _ARRAYS[layer.kind]]
     return replace(shape, embedding=weights[0].shape[1]), weights, characters
 
 
 def _is_usual(layer: TrainedLayer) -> bool:
-    """Whether a layer computes what Keras 3 computes when it is told nothing else."""
+    """Whether a layer computes what those of a network made here compute."""
     config = layer.config
     if layer.kind == "Embedding":
         return not config.get("mask_zero")
     if layer.kind == "Dense":
         return "bias" in layer.weights
     functions = layer.function("activation"), layer.function("recurrent_activation")
-    two_biases = layer.kind == "LSTM" or layer.weights.get("bias", np.empty(0)).ndim == 2
-    return functions == ("tanh", "sigmoid") and "bias" in layer.weights and two_biases
+    return functions == ("tanh", "sigmoid") and layer.weights.get("bias", np.empty(0)).ndim == 1
 
 
 def as_read(name: str, shape: Shape, weights: Weights, vocabulary: VocabularyFile) -> CharModel:

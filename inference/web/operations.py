@@ -74,7 +74,7 @@ _MODEL = {
     "description": "The model, as GET /get_available_models?kind=text lists it.",
     "schema": {"type": "string", "minLength": 1},
 }
-KIND = Parameter("kind", str, "What the models take.", TAKES[0], choices=TAKES)
+KIND = Parameter("kind", str, "What the models take.", next(iter(TAKES)), choices=tuple(TAKES))
 _TFJS_FILE = {
     "name": "file",
     "in": "path",

@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 
 from inference.catalog import Catalog
 from inference.errors import InferenceError, NotFound
-from inference.settings import Settings
+from inference.settings import TAKES, Settings
 from inference.text import vocabulary
 from inference.web.guard import SECURITY
 from inference.web.tfjs import add_tfjs
@@ -63,7 +63,9 @@ class LocalServer:
 
         @app.get("/")
         def page() -> str:
-            return render_template("text.html", version="0.0.0", plotly_version="0", models_folder="models")
+            return render_template(
+                "text.html", version="0.0.0", takes=TAKES, plotly_version="0", models_folder="models"
+            )
 
         @app.get("/get_available_models")
         def models() -> Response:

@@ -22,6 +22,7 @@ import waitress
 from flask import Flask, Response, jsonify, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
+from inference.settings import TAKES
 from inference.web.guard import SECURITY
 from tests.browser import replay_text
 from tests.browser.recording import Recording, make_recording
@@ -152,6 +153,7 @@ class ReplayServer:
             return render_template(
                 "index.html",
                 version="0.0.0",
+                takes=TAKES,
                 plotly_version=metadata.version("plotly"),
                 data_folder="data",
                 models_folder="models",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
+from inference.settings import TAKES
 from tests.browser import chain
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def add_text(app: Flask, server: ReplayServer) -> None:
         return render_template(
             "text.html",
             version="0.0.0",
+            takes=TAKES,
             plotly_version=metadata.version("plotly"),
             models_folder="models",
             default_model="chain.h5",
