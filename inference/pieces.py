@@ -1,13 +1,13 @@
 """How a text is cut into pieces: which characters the piece of a number has. Pure.
 
-The first pieces are small, since somebody waits for them: 1, 1, 2, 4, 8, 16, and then `LONGEST` characters
-each. Where a piece begins does not depend on anything, so that a viewer who has one piece knows where the
-next one begins.
+The first pieces are small, since somebody waits for them: 1, 1, 2, 4, 8, 16, 32, and then `LONGEST`
+characters each. Where a piece begins does not depend on anything, so that a viewer who has one piece knows
+where the next one begins.
 """
 
 from __future__ import annotations
 
-LONGEST = 32
+LONGEST = 64
 WINDOW = 8
 """Pieces of one text between the producer and the viewer."""
 _SHORT = LONGEST.bit_length()

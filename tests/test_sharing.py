@@ -157,7 +157,7 @@ def test_a_text_that_is_opened_again_goes_on_from_its_state(desk):
 
 
 def test_pieces_that_nobody_wants_any_more_take_no_slot(desk):
-    desk.tell(Capacity(2), OpenText("a", "m", "seed", 1000, 20, TextOptions()), BeginRun("a"))
+    desk.tell(Capacity(2), OpenText("a", "m", "seed", 5000, 20, TextOptions()), BeginRun("a"))
     for piece in range(20 + LIMITS.pieces):
         batch, prompts = desk.dealt()
         assert prompts["a"].index == piece

@@ -210,7 +210,7 @@ SCHEMAS: dict[str, Schema] = {
     "TextEvent": record(
         {
             "index": whole("Of its first character, from 0; the event's id as well."),
-            "text": text("1 to 32 characters (code points)."),
+            "text": text("1 to 64 characters (code points)."),
             "probs": rows(_SHARE) | {"description": "What the model itself gave each of them."},
             "entropies": rows(_NUMBER)
             | {"description": "How unsure the model was at each of them, in bits."},

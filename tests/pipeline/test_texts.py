@@ -41,7 +41,7 @@ def test_workers_killed_in_the_middle_change_nothing(bench, request_of, killed_w
     restarts = bench.pipeline.restarts
 
     def disturb(_):
-        if next(pieces) in (2, 30, 60):
+        if next(pieces) in (2, 20, 40):
             killed_worker(bench.pipeline, chance)
 
     assert written(bench.watch(bench.pipeline.run(request_of()), disturb)) == undisturbed
@@ -54,7 +54,7 @@ def test_a_producer_killed_in_the_middle_changes_nothing(bench, request_of, kill
     pieces = iter(range(10_000))
 
     def disturb(_):
-        if next(pieces) in (3, 50):
+        if next(pieces) in (3, 40):
             killed_producer(bench.pipeline)
 
     assert written(bench.watch(bench.pipeline.run(request_of()), disturb)) == undisturbed
