@@ -115,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
     _say_unknown(text, characters)
     ids = np.array(vocabulary.encode(text, characters), np.int32)
     learn, held_out = corpus.split(ids, options.batch_size, options.seq_len, options.validation_split)
-    about = options.about or f"{options.data_dir.resolve().name} ({len(text):,} characters)"
+    about = options.about or options.data_dir.resolve().name
     beside = VocabularyFile(characters, tuple(np.bincount(ids, minlength=len(characters)).tolist()), about)
     with stderr_to_log():
         # only now, since it takes seconds
