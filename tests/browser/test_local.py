@@ -152,7 +152,7 @@ def test_a_real_model_writes_the_servers_text_offline_without_a_request(tweets, 
     assert [message["index"] for message in messages] == [0, 1, 2, 4, 8, 16, 32, 64, 96]
     for key, expected in (("probs", piece.probs), ("entropies", piece.entropies)):
         found = np.concatenate([message[key] for message in messages])
-        assert np.abs(found - expected).max() < CLOSE * 10 if key == "entropies" else CLOSE
+        assert np.abs(found - expected).max() < (CLOSE * 10 if key == "entropies" else CLOSE), key
     likeliest = [each for message in messages for each in message["alternatives"]]
     found = [[chance for _, chance in alternatives] for alternatives in likeliest]
     assert np.abs(np.array(found) - piece.likelihoods).max() < CLOSE
