@@ -260,6 +260,26 @@ def test_what_was_learned_is_kept_when_it_is_stopped(site, open_page):
     assert [each["name"] for each in saved] == ["cut"]
 
 
+def test_a_stop_before_anything_was_learned_is_heard_and_saves_nothing(site, open_page, tmp_path):
+    page = open_page(f"{site.url}?model=gru-keras2.h5")
+    choose_text(page, tmp_path, TEXT * 200)
+    page.evaluate("['tune-start', 'tune-stop'].forEach((id) => document.getElementById(id).click())")
+    expect(page.locator("#tune-state")).to_have_text(
+        "Stopped before anything was learned; nothing was saved.", timeout=LIMIT
+    )
+    assert page.evaluate("document.getElementById('losses').data.every(({ y }) => y.length === 0)")
+    expect(page.locator("#none-saved")).to_be_visible()
+    expect(page.locator("#model")).to_have_value("gru-keras2.h5")
+
+
+def choose_text(page, folder, text):
+    """Opens the panel, and chooses a text to learn from."""
+    (folder / "mine.txt").write_text(text)
+    page.get_by_text("Fine-tune in this browser").click()
+    page.get_by_label("Text file to learn from").set_input_files(folder / "mine.txt")
+    expect(page.locator("#tune-text")).to_contain_text("mine.txt", timeout=LIMIT)
+
+
 def test_what_makes_no_sense_is_a_sentence(site, open_page):
     page = open_page(site.url)
     for wrong, said in (

@@ -105,6 +105,7 @@ export class LocalPanel {
       this.#fail(data.message)
     } else if (type === 'done') {
       this.#setRunning(null)
+      if (!data.saved) return this.#tell('Stopped before anything was learned; nothing was saved.')
       this.#tell(`Saved as ${name}.`)
       this.#on.use(called(name))
     }

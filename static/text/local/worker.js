@@ -82,16 +82,18 @@ async function train({ address, text, about, epochs, name }, tell, isStopped) {
   const vocabulary = new Vocabulary(metadata.vocabulary)
   const ids = vocabulary.encode(text)
   tell('start', { backend: tf.getBackend(), unknown: vocabulary.unknown(text) })
+  let isSaved = false
   const save = async () => {
     model.setUserDefinedMetadata({ ...metadata, text: about, counts: countsOf(ids, vocabulary.size) })
     await model.save(SAVED + name).catch((error) => {
       throw new Refused(`The model cannot be kept in this browser: ${error?.message ?? error}.`)
     })
+    isSaved = true
     tell('saved', { name })
   }
   let isNew = false // whether something was learned that is not saved yet
   for await (const { type, data } of tune(tf, model, ids, epochs)) {
-    tell(type, data)
+    if (type !== 'pause') tell(type, data)
     isNew ||= type === 'batch'
     if (type === 'epoch' && data.epoch > 0) {
       await save()
@@ -101,7 +103,7 @@ async function train({ address, text, about, epochs, name }, tell, isStopped) {
     if (isStopped()) break
   }
   if (isNew) await save()
-  tell('done', {})
+  tell('done', { saved: isSaved })
 }
 
 async function saved(_, tell) {
