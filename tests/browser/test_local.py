@@ -260,12 +260,15 @@ def test_what_was_learned_is_kept_when_it_is_stopped(site, open_page):
     assert [each["name"] for each in saved] == ["cut"]
 
 
-def test_a_stop_before_anything_was_learned_is_heard_and_saves_nothing(site, open_page, tmp_path):
+def test_a_stop_before_anything_was_learned_is_heard_saves_nothing_and_leaves_the_remark(site, open_page, tmp_path):
     page = open_page(f"{site.url}?model=gru-keras2.h5")
-    choose_text(page, tmp_path, TEXT * 200)
+    choose_text(page, tmp_path, TEXT * 200 + "é☃")
     page.evaluate("['tune-start', 'tune-stop'].forEach((id) => document.getElementById(id).click())")
     expect(page.locator("#tune-state")).to_have_text(
         "Stopped before anything was learned; nothing was saved.", timeout=LIMIT
+    )
+    expect(page.locator("#tune-remarks")).to_have_text(
+        "The model does not know “é”, “☃”: each is fed as an unknown character."
     )
     assert page.evaluate("document.getElementById('losses').data.every(({ y }) => y.length === 0)")
     expect(page.locator("#none-saved")).to_be_visible()
@@ -296,6 +299,8 @@ def test_what_makes_no_sense_is_a_sentence(site, open_page):
         assert name == "failure" and data["index"] is None and said in data["message"]
     asked = {"model": "gru-keras2.h5", "text": "short", "about": "", "epochs": 1, "name": "none"}
     assert "at least 641 are needed" in page.evaluate(TUNE, asked)[-1][1]["message"]
+    asked["text"] = "Жили-были дед да баба. " * 50
+    assert "does not know most of the characters" in page.evaluate(TUNE, asked)[-1][1]["message"]
 
 
 def test_without_tfjs_the_page_says_how_to_get_it(site, open_page, monkeypatch, tmp_path):

@@ -13,6 +13,7 @@ const MOST_MODELS = 2 // kept: as many as are compared
 const MESSAGES = { write, tune: train, saved, described, forget }
 
 const SAVED = 'indexeddb://'
+const MOST_UNKNOWN = 0.5 // of a text to learn from
 
 const models = new Map() // trained ones of the server by their addresses, the last used last
 const stopped = new Set()
@@ -81,6 +82,9 @@ async function train({ address, text, about, epochs, name }, tell, isStopped) {
   const metadata = model.getUserDefinedMetadata()
   const vocabulary = new Vocabulary(metadata.vocabulary)
   const ids = vocabulary.encode(text)
+  if (ids.filter((id) => id === 0).length > MOST_UNKNOWN * ids.length) {
+    throw new Refused('The model does not know most of the characters of this text: it cannot learn from it.')
+  }
   tell('start', { backend: tf.getBackend(), unknown: vocabulary.unknown(text) })
   let isSaved = false
   const save = async () => {
