@@ -260,6 +260,34 @@ def test_what_was_learned_is_kept_when_it_is_stopped(site, open_page):
     assert [each["name"] for each in saved] == ["cut"]
 
 
+def test_a_stop_is_heard_within_a_long_seed_and_means_nothing_after_the_end(site, open_page):
+    script = """async ([address, seed]) => {
+      const worker = new Worker('./static/text/local/worker.js', { type: 'module' })
+      const settings = { seed: 'a', length: 1, topN: 1, temperature: 1, randomState: 0 }
+      const events = []
+      const write = (number, changed) => worker.postMessage(
+        { number, what: 'write', address, model: '', settings: { ...settings, ...changed } })
+      const stop = (number) => worker.postMessage({ number, what: 'stop' })
+      const ended = (which) => new Promise((resolve) => {
+        worker.onmessage = ({ data: { number, type } }) => {
+          events.push([number, type])
+          if (number === which && type === 'done') resolve()
+        }
+      })
+      write(1, { seed })
+      stop(1)
+      stop(2) // of a text that is over, so to say
+      write(2, {})
+      write(3, { length: 200 })
+      await ended(3)
+      worker.terminate()
+      return events.filter(([number, type]) => number < 3 && type !== 'status')
+    }"""
+    address = f"{site.url}text_models/lstm-keras3.h5/tfjs/model.json"
+    events = open_page(site.url).evaluate(script, [address, "a" * 1000])
+    assert sorted(map(tuple, events)) == [(1, "start"), (2, "done"), (2, "message"), (2, "start")]
+
+
 def test_a_stop_before_anything_was_learned_is_heard_saves_nothing_and_leaves_the_remark(site, open_page, tmp_path):
     page = open_page(f"{site.url}?model=gru-keras2.h5")
     choose_text(page, tmp_path, TEXT * 200 + "é☃")

@@ -16,21 +16,22 @@ const SAVED = 'indexeddb://'
 const MOST_UNKNOWN = 0.5 // of a text to learn from
 
 const models = new Map() // trained ones of the server by their addresses, the last used last
-const stopped = new Set()
+const running = new Set() // the numbers of what was asked, and neither answered nor stopped yet
 let loading = null // a promise of TF.js
 let opening = Promise.resolve() // of the model that was asked for last
 
 onmessage = async ({ data: { number, what, ...asked } }) => {
-  if (what === 'stop') return stopped.add(number)
+  if (what === 'stop') return running.delete(number)
+  running.add(number)
   const tell = (type, data) => postMessage({ number, type, data })
   try {
-    await MESSAGES[what](asked, tell, () => stopped.has(number))
+    await MESSAGES[what](asked, tell, () => !running.has(number))
   } catch (error) {
     const meant = error instanceof Refused
     if (!meant) console.error(error)
     tell('failure', { index: null, message: meant ? error.message : `TF.js cannot run this model: ${error.message}` })
   } finally {
-    stopped.delete(number)
+    running.delete(number)
   }
 }
 
@@ -66,7 +67,7 @@ async function write({ address, model: name, settings: given }, tell, isStopped)
       engine: `TF.js ${tf.version.tfjs} in this browser`,
     })
     for (const piece of pieces(stepper, vocabulary, settings)) {
-      tell('message', piece)
+      if (piece) tell('message', piece)
       await breath()
       if (isStopped()) return
     }
