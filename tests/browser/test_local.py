@@ -166,6 +166,27 @@ def test_a_real_model_writes_the_servers_text_offline_without_a_request(tweets, 
     assert site.asked[asked:] == []
 
 
+def test_a_model_that_is_replaced_on_the_server_writes_at_the_next_start(folder, open_page, tmp_path):
+    (tmp_path / "models").mkdir()
+    model = tmp_path / "models" / "mine.h5"
+    shutil.copyfile(folder / "gru-keras2.h5", model)
+    asked = {"model": "mine.h5", "seed": SEED, "length": 1}
+    with LocalServer(model.parent) as site:
+        page = open_page(site.url)
+        old = page.evaluate(WRITE, asked)
+        shutil.copyfile(folder / "lstm-keras2.h5", model)
+        new = page.evaluate(WRITE, asked)
+        page.context.set_offline(True)
+        offline = page.evaluate(WRITE, asked)
+        page.context.set_offline(False)
+        model.unlink()
+        gone = page.evaluate(WRITE, asked)
+    expected = written(folder / "lstm-keras2.h5", TextOptions(top_n=1), length=1)[1].probs
+    assert np.abs(_probs(new) - expected).max() < CLOSE < np.abs(_probs(old) - expected).max()
+    assert _probs(offline) == _probs(new)
+    assert gone[-1][0] == "failure" and "There is no model named 'mine.h5'" in gone[-1][1]["message"]
+
+
 def test_our_files_are_read_as_the_converters_are_and_memory_stays_flat(tweets, open_page):
     _, site = tweets
     script = f"""async () => {{{STEPPER}

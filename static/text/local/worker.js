@@ -4,7 +4,7 @@
  * means stands in ../local.js.
  */
 
-import { loadModel, loadTf, Refused, Stepper } from './network.js'
+import { loadModel, loadTf, Refused, Stepper, versionOf } from './network.js'
 import { tune } from './training.js'
 import { Vocabulary } from './vocabulary.js'
 import { checked, pieces } from './writing.js'
@@ -15,7 +15,7 @@ const MESSAGES = { write, tune: train, saved, described, forget }
 const SAVED = 'indexeddb://'
 const MOST_UNKNOWN = 0.5 // of a text to learn from
 
-const models = new Map() // trained ones of the server by their addresses, the last used last
+const models = new Map() // {model, version} of trained ones of the server by their addresses, the last used last
 const running = new Set() // the numbers of what was asked, and neither answered nor stopped yet
 let loading = null // a promise of TF.js
 let opening = Promise.resolve() // of the model that was asked for last
@@ -151,15 +151,20 @@ async function open(tf, address) {
   return { stepper, metadata }
 }
 
+/** A model of the server as it is now; as it was, where the server does not answer. */
 async function kept(tf, address) {
-  const model = models.get(address) ?? (await loadModel(tf, address))
+  const version = await versionOf(address)
+  const held = models.get(address)
+  const isCurrent = held && (version === null || held.version === version)
+  const used = isCurrent ? held : { model: await loadModel(tf, address), version }
+  if (!isCurrent) held?.model.dispose()
   models.delete(address)
-  models.set(address, model)
+  models.set(address, used)
   for (const [oldest, unused] of [...models].slice(0, -MOST_MODELS)) {
     models.delete(oldest)
-    unused.dispose()
+    unused.model.dispose()
   }
-  return model
+  return used.model
 }
 
 /** How often each id stands in a text. */
