@@ -26,6 +26,19 @@ export const spoken = (character) => WORDS.get(character) ?? character
 /** @returns {string} a text on one line, every character of it to be seen */
 export const onOneLine = (text) => [...text].map((each) => (each === ' ' ? each : sign(each))).join('')
 
+const NAMED = 12 // characters that a sentence names
+
+/**
+ * @param {string[]} unknown characters that a model does not know
+ * @returns {string[]} the sentence that says so, if there are any
+ */
+export function aboutUnknown(unknown) {
+  if (!unknown.length) return []
+  const named = unknown.slice(0, NAMED).map((each) => `“${onOneLine(each)}”`).join(', ')
+  const more = unknown.length > NAMED ? ` and ${unknown.length - NAMED} more` : ''
+  return [`The model does not know ${named}${more}: ${unknown.length > 1 ? 'each' : 'it'} is fed as an unknown character.`]
+}
+
 /** @typedef {Map<number, number>} Counts how often each character comes, by its code point */
 
 /** @returns {number} how many characters were counted */

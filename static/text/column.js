@@ -4,7 +4,7 @@
  */
 
 import { figure } from '../readouts.js'
-import { byChance, divergence, onOneLine } from './characters.js'
+import { aboutUnknown, byChance, divergence } from './characters.js'
 import { bindReading } from './reading.js'
 import { bindSaving } from './saving.js'
 import { Sheet } from './sheet.js'
@@ -141,8 +141,7 @@ export class Column {
     this.info = info
     this.#setNotice('')
     this.#sheet.markUnknown(info.unknown)
-    const unknown = info.unknown.map((each) => `“${onOneLine(each)}”`).join(', ')
-    this.#remark([...(unknown ? [`The model does not know ${unknown}: it is fed as an unknown character.`] : []), ...info.notes])
+    this.#remark([...aboutUnknown(info.unknown), ...info.notes])
     const facts = [`top ${info.top_n}`, `temperature ${info.temperature}`, info.model_name, info.engine]
     this.#tell('facts', facts.filter(Boolean).join('  ·  '))
   }

@@ -67,8 +67,8 @@ export function start(settings, onEvent) {
  *   batch    {epoch, batch, batches, loss}
  *   epoch    {epoch, loss: of what was held out}; epoch 0 is before training
  *   saved    {name}
- *   failure  {index: null, message}, or done: the end
- * @returns {() => void} stops it: it is saved as far as it has learned, and `done` comes
+ *   failure  {index: null, message}, or done {saved: whether anything was}: the end
+ * @returns {() => void} stops it: it is saved as far as it has learned, if at all, and `done` comes
  */
 export function tune({ model, ...asked }, onEvent) {
   // a worker of its own: it has another backend, and writing goes on meanwhile

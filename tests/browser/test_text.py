@@ -429,7 +429,7 @@ def test_what_fails_is_said_and_what_was_written_stays(page, server):
 def test_what_the_model_does_not_know_is_said_and_marked(page, server):
     write(page, "secret.h5", seed="Né <\u2603\u2603")
     remarks = page.locator("[data-part=remarks]").first
-    expect(remarks).to_contain_text("The model does not know “é”, “☃”: it is fed as an unknown character.")
+    expect(remarks).to_contain_text("The model does not know “é”, “☃”: each is fed as an unknown character.")
     expect(remarks).to_contain_text("It was written with another Keras.")
     marked = (
         "[...CSS.highlights.get('unknown')].map((one) => one.startContainer.data[one.startOffset]).join('')"

@@ -6,6 +6,7 @@
 /** What went wrong, in words for the user. */
 export class Refused extends Error {}
 
+const PATIENCE = 30000 // ms; a model that was replaced is first written for TF.js, which takes seconds
 const NO_TFJS = 'TF.js is not here: run make tfjs (or python -m tfjs) where the program is, then try again.'
 
 /**
@@ -40,6 +41,18 @@ export async function loadModel(tf, address) {
   return tf.loadLayersModel(tf.io.browserHTTPRequest(address, { fetchFunc: fetched }))
 }
 
+/**
+ * What tells a model of the server from one that took its place: the ETag of its model.json.
+ * @param {string} address
+ * @returns {Promise<string | null>} null if the server does not answer
+ */
+export async function versionOf(address) {
+  const signal = AbortSignal.timeout(PATIENCE)
+  const response = await fetch(address, { cache: 'no-cache', signal }).catch(() => null)
+  if (!response || response.status >= 500) return null
+  return response.ok ? response.headers.get('ETag') ?? '' : `none: ${response.status}`
+}
+
 async function saved(tf, address) {
   try {
     return await tf.loadLayersModel(address)
@@ -48,8 +61,9 @@ async function saved(tf, address) {
   }
 }
 
-async function fetched(...asked) {
-  const response = await fetch(...asked).catch(() => {
+/** Never from the browser's cache unasked: shards of one model beside another's model.json would write nonsense. */
+async function fetched(address, options) {
+  const response = await fetch(address, { ...options, cache: 'no-cache' }).catch(() => {
     throw new Refused('The model is not loaded yet, and the server does not answer.')
   })
   if (response.ok) return response

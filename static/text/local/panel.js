@@ -3,6 +3,7 @@
  * the models that are kept here. Its elements stand in text_local.html.
  */
 
+import { aboutUnknown } from '../characters.js'
 import { called, forget, saved, shown, tune } from '../local.js'
 import { LossChart } from './losses.js'
 
@@ -78,6 +79,7 @@ export class LocalPanel {
     this.#asked = { model: this.#on.model(), ...this.#text, epochs, name }
     this.#el['tune-run'].hidden = false
     this.#el['tune-progress'].value = 0
+    this.#remark([])
     this.#chart ??= new LossChart(this.#el.losses)
     this.#chart.clear()
     this.#setRunning(tune(this.#asked, (event) => this.#take(event)))
@@ -88,7 +90,8 @@ export class LocalPanel {
     const { epochs, name } = this.#asked
     if (type === 'start') {
       this.#began = performance.now()
-      this.#tell(`Learning ${BACKENDS[data.backend]} …`)
+      this.#remark(aboutUnknown(data.unknown))
+      if (!this.#el['tune-stop'].disabled) this.#tell(`Learning ${BACKENDS[data.backend]} …`)
     } else if (type === 'batch') {
       this.#chart.addBatch(data)
       const share = (data.epoch - 1 + data.batch / data.batches) / epochs
@@ -105,6 +108,7 @@ export class LocalPanel {
       this.#fail(data.message)
     } else if (type === 'done') {
       this.#setRunning(null)
+      if (!data.saved) return this.#tell('Stopped before anything was learned; nothing was saved.')
       this.#tell(`Saved as ${name}.`)
       this.#on.use(called(name))
     }
@@ -146,6 +150,11 @@ export class LocalPanel {
 
   #tell(text) {
     this.#el['tune-state'].textContent = text
+  }
+
+  #remark(sentences) {
+    this.#el['tune-remarks'].textContent = sentences.join(' ')
+    this.#el['tune-remarks'].hidden = sentences.length === 0
   }
 
   #fail(sentence) {

@@ -4,7 +4,7 @@
  * means stands in ../local.js.
  */
 
-import { loadModel, loadTf, Refused, Stepper } from './network.js'
+import { loadModel, loadTf, Refused, Stepper, versionOf } from './network.js'
 import { tune } from './training.js'
 import { Vocabulary } from './vocabulary.js'
 import { checked, pieces } from './writing.js'
@@ -13,23 +13,25 @@ const MOST_MODELS = 2 // kept: as many as are compared
 const MESSAGES = { write, tune: train, saved, described, forget }
 
 const SAVED = 'indexeddb://'
+const MOST_UNKNOWN = 0.5 // of a text to learn from
 
-const models = new Map() // trained ones of the server by their addresses, the last used last
-const stopped = new Set()
+const models = new Map() // {model, version} of trained ones of the server by their addresses, the last used last
+const running = new Set() // the numbers of what was asked, and neither answered nor stopped yet
 let loading = null // a promise of TF.js
 let opening = Promise.resolve() // of the model that was asked for last
 
 onmessage = async ({ data: { number, what, ...asked } }) => {
-  if (what === 'stop') return stopped.add(number)
+  if (what === 'stop') return running.delete(number)
+  running.add(number)
   const tell = (type, data) => postMessage({ number, type, data })
   try {
-    await MESSAGES[what](asked, tell, () => stopped.has(number))
+    await MESSAGES[what](asked, tell, () => !running.has(number))
   } catch (error) {
     const meant = error instanceof Refused
     if (!meant) console.error(error)
     tell('failure', { index: null, message: meant ? error.message : `TF.js cannot run this model: ${error.message}` })
   } finally {
-    stopped.delete(number)
+    running.delete(number)
   }
 }
 
@@ -65,7 +67,7 @@ async function write({ address, model: name, settings: given }, tell, isStopped)
       engine: `TF.js ${tf.version.tfjs} in this browser`,
     })
     for (const piece of pieces(stepper, vocabulary, settings)) {
-      tell('message', piece)
+      if (piece) tell('message', piece)
       await breath()
       if (isStopped()) return
     }
@@ -81,17 +83,22 @@ async function train({ address, text, about, epochs, name }, tell, isStopped) {
   const metadata = model.getUserDefinedMetadata()
   const vocabulary = new Vocabulary(metadata.vocabulary)
   const ids = vocabulary.encode(text)
+  if (ids.filter((id) => id === 0).length > MOST_UNKNOWN * ids.length) {
+    throw new Refused('The model does not know most of the characters of this text: it cannot learn from it.')
+  }
   tell('start', { backend: tf.getBackend(), unknown: vocabulary.unknown(text) })
+  let isSaved = false
   const save = async () => {
     model.setUserDefinedMetadata({ ...metadata, text: about, counts: countsOf(ids, vocabulary.size) })
     await model.save(SAVED + name).catch((error) => {
       throw new Refused(`The model cannot be kept in this browser: ${error?.message ?? error}.`)
     })
+    isSaved = true
     tell('saved', { name })
   }
   let isNew = false // whether something was learned that is not saved yet
   for await (const { type, data } of tune(tf, model, ids, epochs)) {
-    tell(type, data)
+    if (type !== 'pause') tell(type, data)
     isNew ||= type === 'batch'
     if (type === 'epoch' && data.epoch > 0) {
       await save()
@@ -101,7 +108,7 @@ async function train({ address, text, about, epochs, name }, tell, isStopped) {
     if (isStopped()) break
   }
   if (isNew) await save()
-  tell('done', {})
+  tell('done', { saved: isSaved })
 }
 
 async function saved(_, tell) {
@@ -144,15 +151,20 @@ async function open(tf, address) {
   return { stepper, metadata }
 }
 
+/** A model of the server as it is now; as it was, where the server does not answer. */
 async function kept(tf, address) {
-  const model = models.get(address) ?? (await loadModel(tf, address))
+  const version = await versionOf(address)
+  const held = models.get(address)
+  const isCurrent = held && (version === null || held.version === version)
+  const used = isCurrent ? held : { model: await loadModel(tf, address), version }
+  if (!isCurrent) held?.model.dispose()
   models.delete(address)
-  models.set(address, model)
+  models.set(address, used)
   for (const [oldest, unused] of [...models].slice(0, -MOST_MODELS)) {
     models.delete(oldest)
-    unused.dispose()
+    unused.model.dispose()
   }
-  return model
+  return used.model
 }
 
 /** How often each id stands in a text. */

@@ -8,22 +8,26 @@ import { Random } from './random.js'
 import { cut, draw, entropy, heated, largest } from './sampling.js'
 
 const SIZES = [1, 1, 2, 4, 8, 16]
-const LARGEST = 32 // characters of a piece behind those
+const LARGEST = 32 // characters of a piece behind those, and of the seed that are fed at once
 const LONGEST_SEED = 1000
 const LONGEST_TEXT = 100000
 const HOTTEST = 100
 
 /**
- * The text's messages, one piece after the other.
+ * The text's messages, one piece after the other; before them null each time that some of the seed was fed, so
+ * that a stop is heard there, too.
  * @param {Stepper} stepper
  * @param {Vocabulary} vocabulary
  * @param {{seed: string, length: number, topN: number, temperature: number, randomState: number}} settings
- * @returns {Generator<{index: number, text: string, probs: number[], entropies: number[], alternatives: Array}>}
+ * @returns {Generator<{index: number, text: string, probs: number[], entropies: number[], alternatives: Array} | null>}
  */
 export function* pieces(stepper, vocabulary, { seed, length, topN, temperature, randomState }) {
   const random = new Random(randomState)
   let probabilities
-  for (const id of vocabulary.encode(seed)) probabilities = stepper.feed(id)
+  for (const [at, id] of vocabulary.encode(seed).entries()) {
+    if (at > 0 && at % LARGEST === 0) yield null
+    probabilities = stepper.feed(id)
+  }
   for (let index = 0, piece = 0; index < length; piece++) {
     const count = Math.min(SIZES[piece] ?? LARGEST, length - index)
     const said = { index, text: '', probs: [], entropies: [], alternatives: [] }
