@@ -229,6 +229,7 @@ def test_fine_tuning_lowers_the_loss_and_what_was_learned_is_there_after_a_reloa
     batches, held_out = page.evaluate("document.getElementById('losses').data.map(({ y }) => y)")
     assert len(held_out) == 3 and held_out[2] < held_out[1] < held_out[0] and len(batches) >= 2
     expect(page.locator("#model")).to_have_value("browser:gru-keras2 on austen", timeout=LIMIT)
+    assert page.locator("#model").get_attribute("title") == "gru-keras2 on austen (in this browser)"
     page.goto(f"{site.url}?length=60")
     page.locator("#model").select_option("browser:gru-keras2 on austen")
     expect(page.locator("#run-browser")).to_be_checked(timeout=LIMIT)
@@ -243,12 +244,18 @@ def test_fine_tuning_lowers_the_loss_and_what_was_learned_is_there_after_a_reloa
     assert learned[-1] == before[-1] == ["done", {"characters": 30}]
     assert _probs(learned)[0] != _probs(before)[0]
     page.locator("#model").select_option("gru-keras2.h5")
-    page.get_by_text("Fine-tune in this browser").click()
+    choose_text(page, tmp_path, TEXT)
+    page.get_by_label("Save as").fill("gru-keras2 on austen")
+    page.get_by_role("button", name="Fine-tune", exact=True).click()
+    expect(page.locator("#tune-error")).to_contain_text("gru-keras2 on austen is kept in this browser already")
+    page.get_by_role("button", name="Use gru-keras2 on austen").click()
+    page.get_by_role("button", name="Fine-tune", exact=True).click()  # it may learn more
+    expect(page.locator("#tune-error")).to_contain_text("at least 641 are needed", timeout=LIMIT)
     page.get_by_role("button", name="Delete gru-keras2 on austen").click()
     expect(page.locator("#none-saved")).to_be_visible(timeout=LIMIT)
-    expect(page.locator("#model option[value='browser:gru-keras2 on austen']")).to_have_count(
-        0, timeout=LIMIT
-    )
+    first = page.locator("#model option").first.get_attribute("value")
+    expect(page.locator("#model")).to_have_value(first, timeout=LIMIT)
+    assert page.evaluate("document.querySelectorAll('#model option[value^=browser]').length") == 0
 
 
 def test_two_texts_of_one_model_are_written_at_once(site, open_page):

@@ -19,6 +19,7 @@ export class LocalPanel {
   #stop = null
   #asked = null // what is being tuned
   #began = 0
+  #kept = [] // the names of the models that are kept here
 
   /**
    * @param {Record<string, HTMLElement>} el every element by its id
@@ -52,6 +53,7 @@ export class LocalPanel {
     } catch (error) {
       this.#fail(error.message)
     }
+    this.#kept = models.map(({ name }) => name)
     this.#el['none-saved'].hidden = models.length > 0
     this.#el['saved-models'].replaceChildren(...models.map((model) => this.#item(model)))
   }
@@ -76,6 +78,9 @@ export class LocalPanel {
     const [name, epochs] = [this.#el['tune-name'].value.trim(), Number(this.#el['tune-epochs'].value)]
     if (!this.#on.model()) return this.#fail('Choose a model first.')
     if (!name) return this.#fail('Say what to save it as.')
+    if (this.#kept.includes(name) && called(name) !== this.#on.model()) {
+      return this.#fail(`${name} is kept in this browser already: choose another name, or delete that one first.`)
+    }
     this.#asked = { model: this.#on.model(), ...this.#text, epochs, name }
     this.#el['tune-run'].hidden = false
     this.#el['tune-progress'].value = 0
