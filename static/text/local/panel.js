@@ -3,7 +3,7 @@
  * the models that are kept here. Its elements stand in text_local.html.
  */
 
-import { aboutUnknown } from '../characters.js'
+import { aboutUnknown, oneLineEnd } from '../characters.js'
 import { called, forget, saved, shown, tune } from '../local.js'
 import { LossChart } from './losses.js'
 
@@ -63,7 +63,7 @@ export class LocalPanel {
     try {
       if (file.size > MOST) throw new Error(`${file.name} is larger than ${MOST / 1e6} MB: take a part of it.`)
       const text = new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer())
-      this.#text = { text: text.replaceAll('\r\n', '\n'), about: file.name }
+      this.#text = { text: oneLineEnd(text), about: file.name }
     } catch (error) {
       return this.#fail(error instanceof TypeError ? `${file.name} cannot be read as text in UTF-8.` : error.message)
     }
