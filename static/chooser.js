@@ -15,12 +15,14 @@ const AGAIN = 8000 // and while there is something
  * @param {boolean} [parts.insist] whether `wanted` stays chosen even if it is not in the list
  * @param {() => void} parts.onChange the user chose another name
  * @param {() => void} [parts.onList] the list changed, and maybe what is chosen with it
+ * @param {(name: string) => boolean} [parts.stays] whether a chosen name stays though it is not in the list any more
  * @param {string} [parts.none] the text of a first choice that stands for none
  * @param {(name: string) => string} [parts.title] what a name is shown as
  * @returns {{readonly value: string, refresh: () => Promise<void>}}
  */
 export function chooser({
   select, empty = null, list, wanted, insist = wanted !== '', onChange, onList = () => {}, none, title = (name) => name,
+  stays = () => true,
 }) {
   let names = null
   let timer = null
@@ -41,19 +43,19 @@ export function chooser({
     names = found
     if (empty) empty.hidden = found.length > 0
     const options = found.map((name) => new Option(title(name), name))
-    const missing = chosen && !found.includes(chosen) && (insist || select.value === chosen)
+    const missing = chosen && !found.includes(chosen) && stays(chosen) && (insist || select.value === chosen)
     if (missing) options.unshift(new Option(`${chosen} (not in the folder)`, chosen))
     if (none !== undefined) options.unshift(new Option(none, ''))
     select.replaceChildren(...options)
     select.disabled = options.length === 0
     if (missing || found.includes(chosen)) select.value = chosen
-    select.title = select.value // long names are cut
+    select.title = title(select.value) // long names are cut
     onList()
   }
 
   for (const moment of ['focus', 'pointerdown']) select.addEventListener(moment, refresh)
   select.addEventListener('change', () => {
-    select.title = select.value
+    select.title = title(select.value)
     onChange()
   })
 
@@ -65,7 +67,7 @@ export function chooser({
     async choose(name) {
       await refresh()
       select.value = name
-      select.title = name
+      select.title = title(name)
       onChange()
     },
     refresh,

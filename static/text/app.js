@@ -48,11 +48,11 @@ const columns = [el.first, el.second].map((root, which) => new Column(root, card
 }))
 const reference = new Reference(el, { changed: () => tick(), error: showError })
 const model = chooser({
-  select: el.model, empty: el['no-models'], list: listTextModels, title: modelTitle,
+  select: el.model, empty: el['no-models'], list: listTextModels, title: modelTitle, stays: runsThere,
   wanted: place.get('model') || el.model.dataset.default, insist: place.has('model'), onChange: choose, onList: choose,
 })
 const other = chooser({
-  select: el.model_b, list: listTextModels, title: modelTitle, wanted: place.get('model_b') ?? '', none: 'The same',
+  select: el.model_b, list: listTextModels, title: modelTitle, stays: runsThere, wanted: place.get('model_b') ?? '', none: 'The same',
   onChange: choose, onList: choose,
 })
 new LocalPanel(el, {

@@ -2,7 +2,8 @@
  * Characters as people read them, and how often each comes in a text. Pure.
  */
 
-import { UNKNOWN } from './written.js'
+/** What the id 0 is written as: a character that the model does not know. */
+export const UNKNOWN = '\ufffd'
 
 const NAMES = new Map([
   [' ', '␣'],
@@ -86,13 +87,16 @@ export function countsOf(vocabulary, counts) {
   return found
 }
 
+/** @returns {string} a text with line ends of one character, as a model's training has them */
+export const oneLineEnd = (text) => text.replace(/\r\n?/g, '\n')
+
 /**
- * Adds the characters of a text; line ends are one character, as a model's training has them.
+ * Adds the characters of a text; line ends are one character.
  * @param {Counts} counts
  * @param {string} text
  */
 export function count(counts, text) {
-  for (const character of text.replace(/\r\n?/g, '\n')) {
+  for (const character of oneLineEnd(text)) {
     const code = character.codePointAt(0)
     counts.set(code, (counts.get(code) ?? 0) + 1)
   }

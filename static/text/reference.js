@@ -28,7 +28,10 @@ export class Reference {
   constructor(el, { changed, error }) {
     this.#el = el
     this.#changed = changed
-    const read = (file) => this.#read(file).catch(() => error(`${file.name} cannot be read as text in UTF-8.`))
+    const read = (file) => {
+      if (file.size === 0) return error(`${file.name} is empty.`)
+      return this.#read(file).catch(() => error(`${file.name} cannot be read as text in UTF-8.`))
+    }
     el['reference-button'].addEventListener('click', () => el['reference-file'].click())
     el['reference-file'].addEventListener('change', () => {
       if (el['reference-file'].files[0]) read(el['reference-file'].files[0])
@@ -65,9 +68,10 @@ export class Reference {
         count(counts, text.slice(0, text.length - rest.length))
         if (this.#reading !== mine) return
       }
-      count(counts, rest)
+      const isCut = file.size > MOST // maybe within a character
+      count(counts, isCut ? rest : rest + decoder.decode())
       if (!counts.size || counts.has(0)) throw new Error('no text')
-      this.#file = { counts, name: file.name }
+      this.#file = { counts, name: file.name, isCut }
     } finally {
       if (this.#reading === mine) this.#show()
     }
@@ -77,7 +81,7 @@ export class Reference {
     const shown = this.#file ?? this.#model
     const what = this.#file ? 'The file' : 'The model’s training text:'
     this.#el['reference-text'].textContent = shown
-      ? `${what} ${shown.name ?? 'not named'}, ${total(shown.counts).toLocaleString('en')} characters.`
+      ? `${what} ${shown.name ?? 'not named'}, ${total(shown.counts).toLocaleString('en')} characters${shown.isCut ? `: of its first ${MOST / 1e6} MB, as it is larger` : ''}.`
       : 'Nothing is known of the text that this model learned from. Choose a text file to compare with.'
     this.#el['reference-back'].hidden = !(this.#file && this.#model)
     this.version++

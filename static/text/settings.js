@@ -3,19 +3,16 @@
  * where it differs from the usual. The second column has its own sampling, and maybe its own model.
  */
 
+import { beyond, LIMITS } from './limits.js'
+
 /** What the address leaves out. */
 export const USUAL = { length: 512, topN: 10, temperature: 1 }
-
-const LONGEST_SEED = 1000 // characters
-const MOST = { length: 100000, temperature: 100, randomState: 1e15 - 1 }
 
 /** The control of each setting, and the parameter that it has in the address. */
 const SAMPLING = { topN: 'top_n', temperature: 'temperature', randomState: 'random_state' }
 
 /** The suffix of each column's controls. */
 const COLUMNS = ['', '_b']
-
-const isWhole = (value, least, most) => Number.isInteger(value) && value >= least && value <= most
 
 /**
  * @param {Record<string, HTMLInputElement>} el every element by its id
@@ -41,21 +38,12 @@ export function readSettings(el, column) {
  * @param {number} column
  * @returns {[string, string] | null}
  */
-export function wrong({ model, seed, length, topN, temperature, randomState }, column) {
-  const suffix = COLUMNS[column]
-  if (!model) return ['model', 'Choose a model first.']
-  if (!seed) return ['seed', 'Type a seed: the text goes on from it.']
-  const characters = [...seed].length
-  if (characters > LONGEST_SEED) return ['seed', `The seed has ${characters} characters; up to ${LONGEST_SEED} are taken.`]
-  if (!isWhole(length, 1, MOST.length)) return ['length', `The length has to be a whole number from 1 to ${MOST.length}.`]
-  if (!isWhole(topN, 1, Infinity)) return [`top_n${suffix}`, 'Top-n has to be a whole number from 1 on.']
-  if (!(temperature > 0 && temperature <= MOST.temperature)) {
-    return [`temperature${suffix}`, `The temperature has to be above 0, and at most ${MOST.temperature}.`]
-  }
-  if (randomState !== null && !isWhole(randomState, 0, MOST.randomState)) {
-    return [`random_state${suffix}`, `The random state has to be a whole number from 0 to ${MOST.randomState}, or empty.`]
-  }
-  return null
+export function wrong(settings, column) {
+  if (!settings.model) return ['model', 'Choose a model first.']
+  const found = beyond(settings)
+  if (!found) return null
+  const [name, sentence] = found
+  return [name in SAMPLING ? SAMPLING[name] + COLUMNS[column] : name, sentence]
 }
 
 /** Sets the controls as the address says. */
@@ -76,7 +64,7 @@ export function settingsQuery(columns, { here }) {
   const query = new URLSearchParams()
   const [{ model, seed, length }] = columns
   if (model) query.set('model', model)
-  if (seed && [...seed].length <= LONGEST_SEED) query.set('seed', seed)
+  if (seed && [...seed].length <= LIMITS.seed[1]) query.set('seed', seed)
   if (length !== USUAL.length && !Number.isNaN(length)) query.set('length', length)
   columns.forEach((settings, column) => {
     for (const [name, parameter] of Object.entries(SAMPLING)) {

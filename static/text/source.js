@@ -14,12 +14,13 @@
  *   failure  {index, message}; index null is the end
  *   done     {characters}: the end
  *
- * `inServer` is the source that streams from the server. The one that runs the model in the page is
- * local.js, which exports `start` and is fetched only when it is wanted.
+ * `inServer` is the source that streams from the server, `inBrowser` the one that runs the model in the page
+ * (local.js).
  */
 
 import { openStream, StreamError } from '../stream.js'
 import { Turns } from '../turns.js'
+import { start } from './local.js'
 import { textUrl } from './models.js'
 
 /** @typedef {{start: (settings: object, onEvent: (event: {type: string, data: any}) => void) => () => void}} Source */
@@ -34,24 +35,7 @@ export const inServer = {
 }
 
 /** The source that runs the model in the page. @type {Source} */
-export const inBrowser = {
-  start(settings, onEvent) {
-    let stop = () => {}
-    let stopped = false
-    import('./local.js').then(
-      ({ start }) => {
-        if (!stopped) stop = start(settings, onEvent)
-      },
-      () => stopped || onEvent({ type: 'failure', data: { index: null, message: NOT_HERE } }),
-    )
-    return () => {
-      stopped = true
-      stop()
-    }
-  },
-}
-
-const NOT_HERE = 'What runs a model in this browser could not be fetched. Reload the page, or run it on the server.'
+export const inBrowser = { start }
 
 async function read(settings, signal, tell) {
   let { randomState } = settings

@@ -3,12 +3,11 @@
  * alternatives, 60 bytes each, however long it gets. Nothing here touches the page.
  */
 
+import { UNKNOWN } from './characters.js'
+
 const KEPT = 5 // alternatives of each character
 const ROOM = 1024 // characters that find room before the first growth
 const AT_ONCE = 8192 // characters that are made a string at a time
-
-/** What the id 0 is written as: a character that the model does not know. */
-export const UNKNOWN = '\ufffd'
 
 /** One text, which grows. */
 export class Written {

@@ -10,12 +10,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from inference.text.query import PARAMETERS
+from inference.web.guard import LONGEST as LONGEST_SEED
 from tests.browser import chain
 from tests.browser.conftest import PHONE
 from tests.browser.replay_server import ReplayServer
 from tests.browser.replay_text import BEHAVIOURS, DRAWN, TRAINED_ON
 from tests.browser.test_page import button, until, wait
 
+STATIC = Path(__file__).resolve().parents[2] / "static"
 SEED = "The lamp "
 RAW, MEAN = 0, 1
 """The entropy chart's two lines of a text."""
@@ -112,14 +115,14 @@ def test_the_text_is_what_was_sent_and_every_character_has_the_shade_of_its_prob
 
 
 def test_what_is_asked_of_the_server_is_what_the_controls_say(page, server):
-    write(page, top_n=4, temperature=0.7, random_state=9_007_199_254_740_991, seed="a &?+é%\nb ")
+    write(page, top_n=4, temperature=0.7, random_state=999_999_999_999_999, seed="a &?+é%\nb ")
     assert server.text_streams[0].query == {
         "model_name": "chain.h5",
         "seed": "a &?+é%\nb ",
         "length": "400",
         "top_n": "4",
         "temperature": "0.7",
-        "random_state": "9007199254740991",
+        "random_state": "999999999999999",
     }
 
 
@@ -355,6 +358,22 @@ def test_a_file_that_is_no_text_is_said_to_be_none(page, server, tmp_path: Path)
     page.locator("#reference-file").set_input_files(file)
     expect(page.get_by_role("alert")).to_contain_text("picture.txt cannot be read as text in UTF-8.")
     expect(page.locator("#reference-text")).to_contain_text(TRAINED_ON)
+    for content, said in ((b"", "is empty."), (b"abc\xc3", "cannot be read as text in UTF-8.")):
+        file.write_bytes(content)
+        page.locator("#reference-file").set_input_files(file)
+        expect(page.get_by_role("alert")).to_contain_text(f"picture.txt {said}")
+
+
+def test_a_file_of_which_only_the_beginning_is_read_says_so(page, server, tmp_path: Path):
+    smaller = (STATIC / "text" / "reference.js").read_text().replace("200e6", "1e6")
+    page.route("**/reference.js", lambda route: route.fulfill(body=smaller, content_type="text/javascript"))
+    page.reload()
+    file = tmp_path / "long.txt"
+    file.write_text("a" * 999_999 + "é")  # the limit cuts the last character
+    page.locator("#reference-file").set_input_files(file)
+    expect(page.locator("#reference-text")).to_have_text(
+        "The file long.txt, 999,999 characters: of its first 1 MB, as it is larger."
+    )
 
 
 # ---- taken along ----
@@ -452,7 +471,8 @@ def test_what_makes_no_sense_is_said_before_it_is_sent(page, server):
         ("length", "100001", "The length has to be"),
         ("top_n", "0", "Top-n has to be a whole number from 1 on."),
         ("top_n", "", "Top-n has to be"),
-        ("temperature", "0", "The temperature has to be above 0, and at most 100."),
+        ("temperature", "0", "The temperature has to be from 0.01 to 100."),
+        ("temperature", "0.009", "The temperature has to be"),
         ("random_state", "-1", "The random state has to be"),
         ("random_state_b", "1.5", "The random state has to be"),
     ]:
@@ -464,6 +484,25 @@ def test_what_makes_no_sense_is_said_before_it_is_sent(page, server):
         expect(page.locator(f"#{control}")).to_have_attribute("aria-invalid", "true")
         page.locator(f"#{control}").fill(usual)
     assert not server.text_streams
+
+
+def test_the_limits_are_those_of_the_server_and_of_the_controls(page):
+    limits = page.evaluate("import('./static/text/limits.js').then(({ LIMITS }) => LIMITS)")
+    assert limits["seed"] == [1, LONGEST_SEED]
+    asked = {each.name: each for each in PARAMETERS}
+    for key, name in (
+        ("length", "length"),
+        ("topN", "top_n"),
+        ("temperature", "temperature"),
+        ("randomState", "random_state"),
+    ):
+        least, most = limits[key]
+        assert (least, None if most == float("inf") else most) == (asked[name].least, asked[name].most)
+        control = page.locator(f"#{name}")
+        bounds = [control.get_attribute(bound) for bound in ("min", "max")]
+        assert [float(bound or "inf") for bound in bounds] == [least, most]
+        control.fill(str(asked[name].least))
+        assert control.evaluate("(control) => control.checkValidity()")
 
 
 def test_an_empty_folder_says_how_to_come_by_a_model(page, server):

@@ -3,7 +3,7 @@
  * the models that are kept here. Its elements stand in text_local.html.
  */
 
-import { aboutUnknown } from '../characters.js'
+import { aboutUnknown, oneLineEnd } from '../characters.js'
 import { called, forget, saved, shown, tune } from '../local.js'
 import { LossChart } from './losses.js'
 
@@ -19,6 +19,7 @@ export class LocalPanel {
   #stop = null
   #asked = null // what is being tuned
   #began = 0
+  #kept = [] // the names of the models that are kept here
 
   /**
    * @param {Record<string, HTMLElement>} el every element by its id
@@ -52,6 +53,7 @@ export class LocalPanel {
     } catch (error) {
       this.#fail(error.message)
     }
+    this.#kept = models.map(({ name }) => name)
     this.#el['none-saved'].hidden = models.length > 0
     this.#el['saved-models'].replaceChildren(...models.map((model) => this.#item(model)))
   }
@@ -61,7 +63,7 @@ export class LocalPanel {
     try {
       if (file.size > MOST) throw new Error(`${file.name} is larger than ${MOST / 1e6} MB: take a part of it.`)
       const text = new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer())
-      this.#text = { text: text.replaceAll('\r\n', '\n'), about: file.name }
+      this.#text = { text: oneLineEnd(text), about: file.name }
     } catch (error) {
       return this.#fail(error instanceof TypeError ? `${file.name} cannot be read as text in UTF-8.` : error.message)
     }
@@ -76,6 +78,9 @@ export class LocalPanel {
     const [name, epochs] = [this.#el['tune-name'].value.trim(), Number(this.#el['tune-epochs'].value)]
     if (!this.#on.model()) return this.#fail('Choose a model first.')
     if (!name) return this.#fail('Say what to save it as.')
+    if (this.#kept.includes(name) && called(name) !== this.#on.model()) {
+      return this.#fail(`${name} is kept in this browser already: choose another name, or delete that one first.`)
+    }
     this.#asked = { model: this.#on.model(), ...this.#text, epochs, name }
     this.#el['tune-run'].hidden = false
     this.#el['tune-progress'].value = 0

@@ -3,8 +3,7 @@
  * are code points. Pure.
  */
 
-/** What id 0 is written as. */
-export const UNKNOWN = '\ufffd'
+import { UNKNOWN } from '../characters.js'
 
 /** A model's characters, by their ids. */
 export class Vocabulary {

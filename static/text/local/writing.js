@@ -3,15 +3,13 @@
  * of draw, append, feed. Its events are those that the server streams.
  */
 
+import { beyond } from '../limits.js'
 import { Refused } from './network.js'
 import { Random } from './random.js'
 import { cut, draw, entropy, heated, largest } from './sampling.js'
 
 const SIZES = [1, 1, 2, 4, 8, 16]
 const LARGEST = 32 // characters of a piece behind those, and of the seed that are fed at once
-const LONGEST_SEED = 1000
-const LONGEST_TEXT = 100000
-const HOTTEST = 100
 
 /**
  * The text's messages, one piece after the other; before them null each time that some of the seed was fed, so
@@ -53,15 +51,7 @@ function tell(said, id, probabilities, vocabulary) {
  * Settings as a text is written with them, a random state drawn where there is none; Refused if they make no sense.
  */
 export function checked(settings) {
-  const { seed, length, topN, temperature, randomState } = settings
-  const characters = Array.from(seed).length
-  const whole = (value, least, most) => Number.isSafeInteger(value) && value >= least && value <= most
-  if (characters === 0) throw new Refused('The seed is empty: a text needs at least one character to begin with.')
-  if (characters > LONGEST_SEED) throw new Refused(`The seed has ${characters} characters; at most ${LONGEST_SEED} are taken.`)
-  if (!whole(length, 1, LONGEST_TEXT)) throw new Refused(`The length has to be a whole number from 1 to ${LONGEST_TEXT}.`)
-  if (!whole(topN, 1, Infinity)) throw new Refused('Top-n has to be a whole number from 1.')
-  if (!(temperature > 0 && temperature <= HOTTEST)) throw new Refused(`The temperature has to be above 0 and at most ${HOTTEST}.`)
-  const drawn = randomState ?? crypto.getRandomValues(new Uint32Array(1))[0]
-  if (!whole(drawn, 0, Infinity)) throw new Refused('The random state has to be a whole number from 0 to 2^53 - 1.')
-  return { ...settings, randomState: drawn }
+  const found = beyond(settings)
+  if (found) throw new Refused(found[1])
+  return { ...settings, randomState: settings.randomState ?? crypto.getRandomValues(new Uint32Array(1))[0] }
 }
