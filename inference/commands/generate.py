@@ -78,6 +78,9 @@ def run(options: argparse.Namespace) -> int:
         for text in itertools.chain([query.seed], _pieces(predictor, query)):
             sys.stdout.write(text)
             sys.stdout.flush()
+        if sys.stdout.isatty():
+            # the prompt is to stand on a line of its own; whoever reads on gets the text alone
+            print(flush=True)
     except OSError as error:
         # what is left in the buffer would be written once more at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -21,6 +21,7 @@ export class Sheet {
   #seen
   #scheduled = false
   #follows = true
+  #top = 0 // how far this text was followed
 
   /** The character that is marked, or null. */
   here = null
@@ -36,7 +37,10 @@ export class Sheet {
       { root: element, rootMargin: `${NEAR}px 0px` },
     )
     element.addEventListener('scroll', () => {
-      this.#follows = element.scrollTop + element.clientHeight >= element.scrollHeight - AT_END
+      const { scrollTop, clientHeight, scrollHeight } = element
+      if (scrollTop + clientHeight >= scrollHeight - AT_END) this.#follows = true
+      // a text that gives way to a shorter one scrolls, too, and nobody has turned back then
+      else if (scrollTop < this.#top) this.#follows = false
     }, { passive: true })
     new ResizeObserver(() => this.#follow()).observe(element)
   }
@@ -61,6 +65,7 @@ export class Sheet {
     this.#blocks = []
     this.#written = written
     this.#follows = true
+    this.#top = 0
     this.#element.replaceChildren()
     this.#seed = null
     if (!written) return
@@ -136,7 +141,9 @@ export class Sheet {
   }
 
   #follow() {
-    if (this.#follows) this.#element.scrollTop = this.#element.scrollHeight
+    if (!this.#follows) return
+    this.#element.scrollTop = this.#element.scrollHeight
+    this.#top = this.#element.scrollTop
   }
 
   #open() {

@@ -90,7 +90,7 @@ async function train({ address, text, about, epochs, name }, tell, isStopped) {
   let isSaved = false
   const save = async () => {
     model.setUserDefinedMetadata({ ...metadata, text: about, counts: countsOf(ids, vocabulary.size) })
-    await model.save(SAVED + name).catch((error) => {
+    await model.save(SAVED + name).then(() => written(name)).catch((error) => {
       throw new Refused(`The model cannot be kept in this browser: ${error?.message ?? error}.`)
     })
     isSaved = true
@@ -109,6 +109,27 @@ async function train({ address, text, about, epochs, name }, tell, isStopped) {
   }
   if (isNew) await save()
   tell('done', { saved: isSaved })
+}
+
+/**
+ * Waits until a model is really kept. TF.js tells of it before the browser has written it, and what is not written when
+ * this worker ends is lost; a question about it is answered only behind that.
+ */
+function written(name) {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open('tensorflowjs')
+    opening.onerror = () => reject(opening.error)
+    opening.onsuccess = () => {
+      const database = opening.result
+      const asked = database.transaction('models_store').objectStore('models_store').count(name)
+      asked.onerror = () => reject(asked.error)
+      asked.onsuccess = () => {
+        database.close()
+        if (asked.result) resolve()
+        else reject(new Error('the browser has not written it'))
+      }
+    }
+  })
 }
 
 async function saved(_, tell) {
