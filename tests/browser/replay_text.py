@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BREAKS_AFTER = 40
 """Characters that `broken.h5` and `failing.h5` send at least, before what their name says."""
-DRAWN = 8_471_100_081_554_321
+DRAWN = 847_110_008_155_432
 """The random state that the server draws where none is asked for."""
 TRAINED_ON = "a story of eight nets"
 BEHAVIOURS = (
