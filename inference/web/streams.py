@@ -75,7 +75,7 @@ class Streams:
         self._take_place()
         with ExitStack() as undo:
             undo.callback(self._give_back)
-            stream = stream_events(open_source(), encode, heartbeat, gone, is_fresh)
+            stream = _guarded(_events_of(open_source(), encode, heartbeat, gone, is_fresh), encode)
             headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
             response = Response(stream, mimetype="text/event-stream", headers=headers)
             # Also called where the stream never began, since its viewer had left before.
@@ -83,16 +83,10 @@ class Streams:
         return response
 
 
-def stream_events(
-    source: Source,
-    encode: Encode,
-    heartbeat: float,
-    gone: Callable[[], bool],
-    is_fresh: Callable[[Any], bool],
-) -> Iterator[bytes]:
-    """The server-sent events of one run; ends, and ends the run, once the viewer is `gone`."""
+def _guarded(events: Iterator[bytes], encode: Encode) -> Iterator[bytes]:
+    """A stream that ends with a sentence whatever goes wrong in it."""
     try:
-        yield from _events_of(source, encode, heartbeat, gone, is_fresh)
+        yield from events
     except Exception:
         log.exception("a stream failed")
         yield encode(RunFailed("Something went wrong in the server; its log says what."))
@@ -105,6 +99,7 @@ def _events_of(
     gone: Callable[[], bool],
     is_fresh: Callable[[Any], bool],
 ) -> Iterator[bytes]:
+    """The server-sent events of one run; ends, and ends the run, once the viewer is `gone`."""
     with source:
         spoke = time.monotonic()
         while not gone():
