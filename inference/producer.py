@@ -11,7 +11,8 @@ and no more are under way than there are workers.
 
 A text has one piece under way; its state comes back with the results and is the next piece's input. Texts
 of one model that can go on at the same time share a batch. Of such batches, too, no more are under way than
-there are workers: who has to wait then has company in the next one.
+there are workers, and of a crowd only one: who has to wait then has company in the next one. Those that are
+to be exact gain nothing by company, and have none.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ from inference.supply import FileSupply, Limits, LiveSupply, Supply, TextSupply
 
 log = logging.getLogger(__name__)
 
+CROWD = 4
+"""So many texts are written faster in one batch than in two on as many cores, which share their memory."""
 CLOSING = 0.3
 """Seconds that live sources have, at the program's end, to be let go of in good order."""
 
@@ -75,6 +78,8 @@ class Outlet(Protocol):
 class _UnderWay:
     inputs: list[Input]
     of_text: bool
+    shared: str | None
+    """The model of texts that share it."""
 
 
 class Producer:
@@ -225,12 +230,12 @@ class Producer:
         if name is None:
             return False
         run = self._take_turn(name)
-        company = isinstance(run, TextSupply) and run.shares
+        shared = run.model if isinstance(run, TextSupply) and run.shares else None
         inputs = run.take(self._limits)
-        if company:
-            inputs += self._company(run.model)
+        if shared is not None:
+            inputs += self._company(shared)
         batch, self._next_batch = self._next_batch, self._next_batch + 1
-        self._under_way[batch] = _UnderWay(inputs, isinstance(run, TextSupply))
+        self._under_way[batch] = _UnderWay(inputs, isinstance(run, TextSupply), shared)
         self._orders.send(Sent(batch, tuple((one.run, one.index) for one in inputs)))
         message = Batch(batch, run.model, run.compare, run.options, tuple(inputs))
         while not self._outlet.send(message, timeout=0.05):
@@ -243,9 +248,16 @@ class Producer:
 
     def _may_send(self, name: str) -> bool:
         run = self._runs[name]
-        if isinstance(run, TextSupply) and self._texts_under_way >= self._workers:
+        if isinstance(run, TextSupply) and (self._texts_under_way >= self._workers or self._waits(run)):
             return False
         return run.ripe(self._limits, time.monotonic())
+
+    def _waits(self, run: TextSupply) -> bool:
+        """Whether a text is better off in the next batch that its model's texts share than in its own."""
+        if not run.shares or all(batch.shared != run.model for batch in self._under_way.values()):
+            return False
+        others = (other for other in self._runs.values() if isinstance(other, TextSupply))
+        return sum(other.model == run.model and other.shares for other in others) >= CROWD
 
     @property
     def _texts_under_way(self) -> int:

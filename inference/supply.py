@@ -162,12 +162,12 @@ class TextSupply(Supply):
 
     @property
     def shares(self) -> bool:
-        """Whether its next piece may share a batch.
+        """Whether its next piece is to share a batch, which only what is not `exact` gains by.
 
         Not the first one, which takes as long as its seed; nor what is run again, which may be what kills
         workers.
         """
-        return self.state is not None and not self.again
+        return self.state is not None and not self.again and not self.order.options.exact
 
     def ripe(self, limits: Limits, now: float) -> bool:
         """Whether the next piece can be written."""

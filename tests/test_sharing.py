@@ -72,8 +72,9 @@ def desk():
     assert not thread.is_alive()
 
 
-def opened(run, model="m", length=100, start=0, **more):
-    return OpenText(run, model, "seed", length, start, TextOptions(), **more), BeginRun(run)
+def opened(run, model="m", length=100, start=0, exact=False, **more):
+    options = TextOptions(exact=exact)
+    return OpenText(run, model, "seed", length, start, options, **more), BeginRun(run)
 
 
 def state(index, mark=0.0):
@@ -116,6 +117,25 @@ def test_a_new_text_joins_at_the_next_piece_and_an_ended_one_leaves(desk):
     desk.tell(Finished(second, (("a", state(2)), ("b", state(2)))))
     _, prompts = desk.dealt()
     assert {run: one.index for run, one in prompts.items()} == {"b": 2}
+
+
+def test_of_a_crowd_one_batch_is_under_way_and_the_others_wait_for_the_next(desk):
+    begun = {"start": 1, "state": state(1)}
+    for run in "abcdef":
+        desk.tell(*opened(run, **begun))
+    desk.tell(Capacity(8))
+    first, prompts = desk.dealt()
+    assert set(prompts) == {"a", "b", "c"} and desk.nothing()
+    desk.tell(Finished(first, tuple((run, state(2)) for run in "abc")))
+    assert set(desk.dealt()[1]) == {"d", "e", "f"}
+
+
+def test_exact_texts_have_no_company_since_they_gain_nothing_by_it(desk):
+    for run in "abcde":
+        desk.tell(*opened(run, start=1, state=state(1), exact=True))
+    desk.tell(Capacity(8))
+    dealt = [set(desk.dealt()[1]) for _ in range(4)]
+    assert dealt == [{"a"}, {"b"}, {"c"}, {"d"}] and desk.nothing()
 
 
 def test_no_more_batches_of_texts_than_workers_and_only_one_model_each(desk):
