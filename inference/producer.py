@@ -41,6 +41,7 @@ from inference.messages import (
     OpenVideo,
     Ping,
     Pong,
+    Prompt,
     Quit,
     Resend,
     Sent,
@@ -77,9 +78,13 @@ class Outlet(Protocol):
 @dataclass(frozen=True)
 class _UnderWay:
     inputs: list[Input]
-    of_text: bool
     shared: str | None
     """The model of texts that share it."""
+
+    @property
+    def of_text(self) -> bool:
+        """Whether it is of texts."""
+        return isinstance(self.inputs[0], Prompt)
 
 
 class Producer:
@@ -226,16 +231,17 @@ class Producer:
         """Send one batch of the run whose turn it is; False if there is nothing to send or no room."""
         if self._quit or self._room <= 0:
             return False
-        name = next((name for name in self._runs if self._may_send(name)), None)
+        limits, now = self._limits, time.monotonic()
+        name = next((name for name, run in self._runs.items() if self._may_send(run, limits, now)), None)
         if name is None:
             return False
         run = self._take_turn(name)
         shared = run.model if isinstance(run, TextSupply) and run.shares else None
-        inputs = run.take(self._limits)
+        inputs = run.take(limits)
         if shared is not None:
-            inputs += self._company(shared)
+            inputs += self._company(shared, limits, now)
         batch, self._next_batch = self._next_batch, self._next_batch + 1
-        self._under_way[batch] = _UnderWay(inputs, isinstance(run, TextSupply), shared)
+        self._under_way[batch] = _UnderWay(inputs, shared)
         self._orders.send(Sent(batch, tuple((one.run, one.index) for one in inputs)))
         message = Batch(batch, run.model, run.compare, run.options, tuple(inputs))
         while not self._outlet.send(message, timeout=0.05):
@@ -246,11 +252,12 @@ class Producer:
                 return False
         return True
 
-    def _may_send(self, name: str) -> bool:
-        run = self._runs[name]
-        if isinstance(run, TextSupply) and (self._texts_under_way >= self._workers or self._waits(run)):
+    def _may_send(self, run: Supply, limits: Limits, now: float) -> bool:
+        if not run.ripe(limits, now):
             return False
-        return run.ripe(self._limits, time.monotonic())
+        return not isinstance(run, TextSupply) or (
+            self._texts_under_way < self._workers and not self._waits(run)
+        )
 
     def _waits(self, run: TextSupply) -> bool:
         """Whether a text is better off in the next batch that its model's texts share than in its own."""
@@ -268,14 +275,14 @@ class Producer:
         run = self._runs[name] = self._runs.pop(name)
         return run
 
-    def _company(self, model: str) -> list[Input]:
+    def _company(self, model: str, limits: Limits, now: float) -> list[Input]:
         """Pieces of other texts of a model that can be written together with a first one."""
         company: list[Input] = []
         for name, run in list(self._runs.items()):
-            if len(company) + 1 == self._limits.texts:
+            if len(company) + 1 == limits.texts:
                 break
-            if run.model == model and isinstance(run, TextSupply) and run.shares and self._may_send(name):
-                company += self._take_turn(name).take(self._limits)
+            if isinstance(run, TextSupply) and run.model == model and run.shares and run.ripe(limits, now):
+                company += self._take_turn(name).take(limits)
         return company
 
     def _wanted(self, batch: int) -> bool:
