@@ -136,16 +136,27 @@ def _use(program: Program, frames: int) -> Counter[str]:
 
 
 def _at_rest(program: Program) -> holdings.Holdings:
-    """What it holds once nothing happens any more."""
-    wait_until(lambda: "inference_runs_active 0.0" in _metrics(program), 20)
+    """What it holds once nothing happens any more, and of no recording: a few stay open at hand."""
+    wait_until(lambda: b"inference_runs_active 0.0" in _ask(program, "GET", "/metrics"), 20)
+    wait_until(lambda: not _recorded_after_deleting(program), 20)
     wait_until_still(lambda: (of := holdings.of(program.family())).threads + of.descriptors, stillness=2)
     return holdings.of(program.family())
 
 
-def _metrics(program: Program) -> str:
+def _recorded_after_deleting(program: Program) -> list[str]:
+    for run in _recorded(program):
+        _ask(program, "DELETE", f"/runs/{run}")
+    return _recorded(program)
+
+
+def _recorded(program: Program) -> list[str]:
+    return [run["run_id"] for run in json.loads(_ask(program, "GET", "/runs"))]
+
+
+def _ask(program: Program, method: str, path: str) -> bytes:
     url = urlsplit(program.address or "")
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=10)
-    connection.request("GET", "/metrics", headers=CLOSE)
-    text = connection.getresponse().read().decode()
+    connection.request(method, path, headers=CLOSE)
+    body = connection.getresponse().read()
     connection.close()
-    return text
+    return body
