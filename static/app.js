@@ -326,7 +326,7 @@ function showInfo(started) {
   el.stage.classList.remove('empty')
   view.setUp(info)
   chart.setUp(info.nodes, info.n_frames)
-  legend.setUp(info.nodes)
+  legend.setUp(info.nodes, info.classes.length > 0 || info.tracking !== null)
   el['models-shown'].hidden = !info.compare
   if (info.compare) showModels()
   const facts = [
@@ -399,12 +399,17 @@ function showPlace(frame) {
   el.seek.value = frame
   if (!typing) el['frame-number'].value = frame
   el.time.textContent = videoTime(frame, info?.fps)
+  el.start.title = `Start${fromWhere()}`
+}
+
+/** @returns {string} where a start begins, if that is not the beginning */
+function fromWhere() {
+  return at > 0 && !isLive(video.value) ? ` from frame ${at}` : ''
 }
 
 function showInvitation() {
-  const from = at > 0 && !isLive(video.value) ? ` from frame ${at}` : ''
   el.lead.textContent = video.value && model.value
-    ? `Press Start to watch ${videoTitle(video.value)}${from}.`
+    ? `Press Start to watch ${videoTitle(video.value)}${fromWhere()}.`
     : 'Choose a video and a model, then press Start.'
 }
 

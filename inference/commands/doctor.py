@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         if options.verbosity == "rich":
             print(f"Loading: {one.title} ...", file=sys.stderr)
         _open(one, options)
-    with reporter(options.verbosity, "measuring") as report:
+    with reporter(options.verbosity, "Measuring") as report:
         _measure(candidates, frames, report)
     _show(candidates, frames, options)
     return 0 if any(one.serves for one in candidates) else 1

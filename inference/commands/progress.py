@@ -39,7 +39,6 @@ def _bar(what: str, unit: str) -> Iterator[Report]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn(f"{{task.completed:,.0f}} of {{task.fields[all]}} {unit}"),
@@ -48,18 +47,20 @@ def _bar(what: str, unit: str) -> Iterator[Report]:
         TextColumn("{task.fields[figures]}"),
     )
     # stderr: the output of a command is its file, or what it prints
+    print(what, file=sys.stderr)  # beside the bar, a long name would leave no room for it
     with Progress(*columns, console=Console(file=sys.stderr)) as progress:
-        task = progress.add_task(what, total=None, all="?", rate="", figures="")
+        task = progress.add_task("", total=None, all="?", rate="", figures="")
         began = time.monotonic()
         at_first: list[int] = []
 
         def report(done: int, total: int | None, **figures: float) -> None:
             at_first[:] = at_first or [done]
             passed = time.monotonic() - began
-            rate = f"{(done - at_first[0]) / passed:,.1f} {unit}/s" if passed > 0.5 else ""
+            rate = (done - at_first[0]) / passed
+            shown_rate = f"{rate:,.{1 if rate < 100 else 0}f}/s" if passed > 0.5 else ""
             shown = "?" if total is None else f"{total:,}"
             others = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
-            progress.update(task, completed=done, total=total, all=shown, rate=rate, figures=others)
+            progress.update(task, completed=done, total=total, all=shown, rate=shown_rate, figures=others)
 
         yield report
 

@@ -56,7 +56,6 @@ class Session:
                     if epoch.best:
                         self._write()
                         best = epoch
-                    progress.ended(epoch)
                     self._tell(epoch, held_out)
         finally:
             self._say(_kept(self.path, best))
@@ -93,20 +92,16 @@ class Session:
 
 
 class _Progress:
-    """What a bar shows of a training: the characters that were read, and the losses so far."""
+    """What a bar shows of a training: the characters that were read, and the loss of late."""
 
     def __init__(self, report: Report, total: int) -> None:
         self._report = report
         self._done = 0
         self._total = total
-        self._validation: dict[str, float] = {}
 
     def step(self, characters: int, loss: float) -> None:
         self._done += characters
-        self._report(self._done, self._total, loss=loss, **self._validation)
-
-    def ended(self, epoch: Epoch) -> None:
-        self._validation = {"validation_loss": epoch.validation_loss}
+        self._report(self._done, self._total, loss=loss)
 
 
 def _loss(validation: float) -> str:

@@ -27,6 +27,12 @@ def paths(page: Page, layer: str) -> list[dict]:
     )
 
 
+def legend(page: Page) -> tuple[set[str], str]:
+    """The shapes of its marks, and what it says when pointed at."""
+    shapes = page.eval_on_selector_all("#legend path", "all => all.map((path) => path.getAttribute('d'))")
+    return set(shapes), page.locator("#legend").get_attribute("title") or ""
+
+
 def test_each_animal_has_its_skeleton_colour_and_trail(page, server):
     play(page, "pair.mp4", frames=20)
     frame = pause(page)
@@ -37,6 +43,10 @@ def test_each_animal_has_its_skeleton_colour_and_trail(page, server):
     assert page.evaluate("viewer.tracks") == [0, 1]
     box = page.evaluate("document.querySelector('.overlay .skeletons').getBBox().x")
     assert 0 <= box <= 384, frame
+    assert legend(page) == (
+        {"M0 10h20"},
+        "The colours of the lines in the chart. In the picture each animal has its own.",
+    )
 
 
 def test_one_animal_has_a_white_skeleton_and_no_trail(page):
@@ -44,6 +54,7 @@ def test_one_animal_has_a_white_skeleton_and_no_trail(page):
     pause(page)
     assert [path["color"] for path in paths(page, "skeletons")] == ["rgb(255, 255, 255)"]
     assert paths(page, "trails") == []
+    assert legend(page) == ({"m3 3 14 14M17 3 3 17"}, "")
 
 
 def test_what_is_drawn_can_be_chosen(page):
