@@ -1,13 +1,13 @@
 /*
  * The names of the nodes in their colours; a click hides or shows one. The page's own rather than
  * Plotly's, which is laid out anew with every frame. Where the picture has a colour for each animal, the
- * nodes' are those of the chart's lines alone, and the legend shows lines.
+ * nodes' are those of the chart's curves alone, and the legend shows curves.
  */
 
 import { nodeColor } from './palette.js'
 
 const MARK = 'm3 3 14 14M17 3 3 17'
-const LINE = 'M0 10h20'
+const CURVE = 'M1 10q4.5-11 9 0t9 0'
 
 /** A row of buttons, one each node. */
 export class Legend {
@@ -35,7 +35,7 @@ export class Legend {
     if (ofChart === this.#ofChart && nodes.join('\n') === this.#nodes.join('\n')) return
     this.#nodes = nodes
     this.#ofChart = ofChart
-    this.#element.title = ofChart ? 'The colours of the lines in the chart. In the picture each animal has its own.' : ''
+    this.#element.title = ofChart ? 'The colours of the curves in the chart. In the picture each animal has its own.' : ''
     this.#hidden.clear()
     this.#element.replaceChildren(...nodes.map((name, node) => this.#button(name, node)))
     this.#onChange(this.#hidden)
@@ -45,7 +45,7 @@ export class Legend {
     const button = document.createElement('button')
     button.type = 'button'
     button.setAttribute('aria-pressed', 'true')
-    button.innerHTML = `<svg viewBox="0 0 20 20" aria-hidden="true"><path d="${this.#ofChart ? LINE : MARK}"/></svg>`
+    button.innerHTML = `<svg viewBox="0 0 20 20" aria-hidden="true"><path d="${this.#ofChart ? CURVE : MARK}"/></svg>`
     button.firstChild.style.stroke = nodeColor(node)
     button.append(name)
     button.addEventListener('click', () => {

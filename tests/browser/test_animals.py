@@ -44,8 +44,8 @@ def test_each_animal_has_its_skeleton_colour_and_trail(page, server):
     box = page.evaluate("document.querySelector('.overlay .skeletons').getBBox().x")
     assert 0 <= box <= 384, frame
     assert legend(page) == (
-        {"M0 10h20"},
-        "The colours of the lines in the chart. In the picture each animal has its own.",
+        {"M1 10q4.5-11 9 0t9 0"},
+        "The colours of the curves in the chart. In the picture each animal has its own.",
     )
 
 
