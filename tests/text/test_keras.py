@@ -60,19 +60,17 @@ def build(k, middle, length, *, stateful=False, ends="softmax"):
 
 
 def saved(tmp_path, form, middle, **more):
-    """A model with large random weights, and its file."""
+    """A model with large weights, always the same, and its file."""
     import keras
     import tf_keras
 
+    from tests.kit import keras_chars
+
     k = tf_keras if form.startswith("keras2") else keras
-    model, chance = build(k, middle, None, **more), np.random.default_rng(3)
-    model.set_weights(
-        [np.abs(chance.normal(size=one.shape)) * np.sign(one + 1e-9) for one in model.get_weights()]
-    )
-    path = tmp_path / f"model.{form.rpartition('.')[2]}"
+    model = build(k, middle, None, **more)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        model.save(path)
+        path = keras_chars.save(model, tmp_path / f"model.{form.rpartition('.')[2]}")
     char_models.write_vocabulary(path)
     return k, model, path
 
@@ -96,7 +94,7 @@ def test_every_layer_gives_what_keras_gives(tmp_path, form, middle):
     found = sampling.probabilities(logits_of(network(path), ids))
     expected = stepped(k, model, middle, ids)
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert np.ptp(expected, axis=0).max() > 0.1
+    assert np.ptp(expected, axis=0).max() > 0.05
 
 
 @pytest.mark.parametrize("form", ["keras2.h5", "keras3.keras"])
