@@ -44,7 +44,9 @@ def hourglass(k: Any, depth: int, channels: int = 1) -> Any:
 
 def save(folder: Path, form: str, make) -> Path:
     """Save what `make(keras)` gives in one of `kit.engines.FORMATS`, and name the file or folder."""
-    model = make(tf_keras if form.startswith("keras2") else keras)
+    k = tf_keras if form.startswith("keras2") else keras
+    k.utils.set_random_seed(1)  # weights that are not set are the same each time
+    model = make(k)
     path = folder / form
     with warnings.catch_warnings():
         # the formats are old and the lambda functions unsafe: that is what is wanted here
