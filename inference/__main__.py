@@ -20,19 +20,8 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives its exit status: 2 if it makes no sense, 1 if it failed, 130 if interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m inference", description=__doc__.split(":")[1])
-    parser.add_argument("--version", action="version", version=f"Interactive model inference {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    given = sys.argv[1:] if arguments is None else arguments
-    # the one that is meant and no other: most need libraries that take seconds to import
-    meant = next((one for one in given if not one.startswith("-")), None)
-    for name, text in COMMANDS.items():
-        if name == meant:
-            _add(commands, name, text)
-        else:
-            commands.add_parser(name, help=text)
-    options = parser.parse_args(given)
     try:
+        options = _parsed(sys.argv[1:] if arguments is None else arguments)
         return int(options.run(options))
     except RequestError as error:
         print(f"{options.parser.prog}: error: {error}", file=sys.stderr)
@@ -42,6 +31,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _parsed(given: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m inference", description=__doc__.split(":")[1])
+    parser.add_argument("--version", action="version", version=f"Interactive model inference {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    # the one that is meant and no other: most need libraries that take seconds to import
+    meant = next((one for one in given if not one.startswith("-")), None)
+    for name, text in COMMANDS.items():
+        if name == meant:
+            _add(commands, name, text)
+        else:
+            commands.add_parser(name, help=text)
+    return parser.parse_args(given)
 
 
 def _add(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str) -> None:

@@ -38,6 +38,11 @@ class Parameter:
     times: int = 1
     required: bool = False
 
+    @property
+    def greatest(self) -> float | None:
+        """The most that it may be: no whole number is larger than `LARGEST`."""
+        return LARGEST if self.most is None and self.kind is int else self.most
+
 
 def read(parameters: Sequence[Parameter], given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """What is said of each parameter, by its name: its value, or a tuple of values where there may be."""
@@ -91,13 +96,13 @@ def _number(parameter: Parameter, text: str) -> float:
 
 def _within(parameter: Parameter, value: float) -> bool:
     return (parameter.least is None or value >= parameter.least) and (
-        parameter.most is None or value <= parameter.most
+        parameter.greatest is None or value <= parameter.greatest
     )
 
 
 def _range(parameter: Parameter) -> str:
     least = "" if parameter.least is None else f" from {parameter.least}"
-    return least if parameter.most is None else f"{least} to {parameter.most}"
+    return least if parameter.greatest is None else f"{least} to {parameter.greatest}"
 
 
 def _shown(text: str) -> str:

@@ -24,6 +24,7 @@ import { ScoreTrack } from './scores.js'
 import { listModels } from './server.js'
 import { onLoggedOut } from './session.js'
 import { Settings } from './settings.js'
+import { NOTICE_STAYS } from './stream.js'
 import { bindThemeSwitch } from './switch.js'
 import { bindUpload } from './upload.js'
 import { isLive, listVideos, newRunId, predictionsUrl, videoTitle } from './videos.js'
@@ -32,8 +33,7 @@ import { FrameView } from './view.js'
 const SEEK_REST = 250 // ms that a slider must rest before a new stream is opened for it
 const SLOW_TICK = 250 // ms between two updates of the chart and the figures
 const PLACE_EVERY = 60 // ms between two updates of numbers that nobody could read faster
-const NOTICE_STAYS = 1500 // ms that a notice can be read, though frames come again
-const LOSS_STAYS = 15000 // likewise one that says what is lost for good
+const LOSS_STAYS = 15000 // ms that a notice can be read which says what is lost for good
 
 const el = Object.fromEntries([...document.querySelectorAll('[id]')].map((node) => [node.id, node]))
 const place = readPlace(location.search)

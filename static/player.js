@@ -242,7 +242,7 @@ class Source {
     this.#next = from
     this.#on = on
     const notice = (text, state) => this.#abort.signal.aborted || on.notice(text, state)
-    this.#events = openStream(() => url, { signal: this.#abort.signal, place: 'frame_idx', onNotice: notice })
+    this.#events = openStream(url, { signal: this.#abort.signal, place: 'frame_idx', onNotice: notice })
   }
 
   reaches(frame) {

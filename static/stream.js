@@ -16,13 +16,16 @@ export const SILENCE = 30000
 /** The longest wait that a full server can ask for, in ms. */
 const MOST_WAIT = 60000
 
+/** How long a notice can be read though events come again, in ms. */
+export const NOTICE_STAYS = 1500
+
 /** What ends a stream for good; its message is meant for the user. */
 export class StreamError extends Error {}
 
 /**
  * The events of a stream, reconnecting where the connection breaks, until `done`, a `failure` of the
  * whole run, or an abort.
- * @param {() => string} address asked for anew with every connection
+ * @param {string} url the same for every connection
  * @param {object} options
  * @param {AbortSignal} options.signal
  * @param {string} options.place what a message calls its place in the run: a `failure` without one ends the run
@@ -31,7 +34,7 @@ export class StreamError extends Error {}
  * @param {number[]} [options.pauses]
  * @returns {AsyncGenerator<{type: string, id: string, data: any}>}
  */
-export async function* openStream(address, { signal, place, onNotice = () => {}, pauses = PAUSES }) {
+export async function* openStream(url, { signal, place, onNotice = () => {}, pauses = PAUSES }) {
   let lastId = ''
   let tries = 0 // since the last message
   let told = false
@@ -42,7 +45,7 @@ export async function* openStream(address, { signal, place, onNotice = () => {},
   for (;;) {
     let broken
     try {
-      for await (const event of readOnce(address(), lastId, signal)) {
+      for await (const event of readOnce(url, lastId, signal)) {
         if (told) say('')
         if (event.id !== lastId) tries = 0 // a server that only ever says hello is no progress
         lastId = event.id

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inference.errors import RequestError
 from inference.messages import TextOptions
-from inference.parameters import LARGEST, Parameter, integer, read
+from inference.parameters import Parameter, integer, read
 from inference.pieces import piece_at
 
 DEFAULT_MODEL = "shakespeare.h5"
@@ -36,9 +36,8 @@ PARAMETERS = (
     Parameter(
         "random_state",
         int,
-        "The same one gives the same text again. Default: one is drawn, and start says which.",
+        "Given, it gives the same text again, to the bit. Default: one is drawn, and start says which.",
         least=0,
-        most=LARGEST,
     ),
     Parameter("heartbeat", float, "A comment is sent after so many silent seconds.", 10.0, least=0.1),
 )

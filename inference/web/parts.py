@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from inference.parameters import LARGEST, Parameter
+from inference.parameters import Parameter
 from inference.web.schemas import Schema, record, rows
 
 Part = dict[str, Any]
@@ -64,9 +64,7 @@ def parameter(given: Parameter, place: str = "query") -> Part:
     """A parameter as OpenAPI has it. What may be given twice is a list there."""
     kind = {str: "string", int: "integer", float: "number"}[given.kind]
     schema: Schema = {"type": kind}
-    if given.kind is int:
-        schema |= {"maximum": LARGEST}
-    bounds = {"minimum": given.least, "maximum": given.most, "default": given.default}
+    bounds = {"minimum": given.least, "maximum": given.greatest, "default": given.default}
     schema |= {name: bound for name, bound in bounds.items() if bound is not None}
     if given.choices:
         schema["enum"] = list(given.choices)

@@ -4,6 +4,7 @@
  */
 
 import { figure } from '../readouts.js'
+import { NOTICE_STAYS } from '../stream.js'
 import { aboutUnknown, byChance, divergence } from './characters.js'
 import { bindReading } from './reading.js'
 import { bindSaving } from './saving.js'
@@ -23,6 +24,7 @@ export class Column {
   #reading
   #stop = null
   #notice = ''
+  #noticed = 0
   #first = null // when the first piece came, and how many characters had come with it
   #last = 0
 
@@ -153,6 +155,7 @@ export class Column {
       return this.#fail({ index: null, message: error.message })
     }
     this.#last = performance.now()
+    if (this.#notice && this.#last - this.#noticed > NOTICE_STAYS) this.#setNotice('')
     this.#first ??= { at: this.#last, characters: this.written.length }
     if (this.state === 'starting') this.#move('writing')
     this.#sheet.update()
@@ -186,6 +189,7 @@ export class Column {
 
   #setNotice(text) {
     this.#notice = text
+    this.#noticed = performance.now()
     this.#tell('notice', text)
     this.#tell('waiting_text', this.#notice || 'Waiting for the first character …')
   }

@@ -8,7 +8,7 @@
 
 const HERE = 'browser:'
 const DATABASE = 'tensorflowjs' // where TF.js keeps models
-const NO_WORKER = 'What runs a model in this browser could not be fetched. Reload the page, or run it on the server.'
+const NO_WORKER = 'What runs a model in this browser could not be fetched: the server did not answer. Try again when it does.'
 
 /** @returns {string} what a model that is saved here under a name is called where models are listed */
 export const called = (name) => HERE + name

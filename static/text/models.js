@@ -57,11 +57,10 @@ export async function whyNotHere(model) {
 /**
  * The address of a stream.
  * @param {{model: string, seed: string, length: number, topN: number, temperature: number,
- *   randomState: number | null}} settings
+ *   randomState: number}} settings
  * @returns {string}
  */
 export function textUrl({ model, seed, length, topN, temperature, randomState }) {
-  const asked = new URLSearchParams({ model_name: model, seed, length, top_n: topN, temperature })
-  if (randomState !== null) asked.set('random_state', randomState)
-  return `generate_text?${asked}`
+  const asked = { model_name: model, seed, length, top_n: topN, temperature, random_state: randomState }
+  return `generate_text?${new URLSearchParams(asked)}`
 }

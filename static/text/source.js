@@ -20,6 +20,7 @@
 
 import { openStream, StreamError } from '../stream.js'
 import { Turns } from '../turns.js'
+import { drawRandomState } from './limits.js'
 import { start } from './local.js'
 import { textUrl } from './models.js'
 
@@ -38,14 +39,12 @@ export const inServer = {
 export const inBrowser = { start }
 
 async function read(settings, signal, tell) {
-  let { randomState } = settings
-  // A text that goes on after a broken connection has to be the one that was begun.
-  const address = () => textUrl({ ...settings, randomState })
+  // Asked for, it is the same text to the bit: when it goes on after a broken connection, and when it is asked for again.
+  const url = textUrl({ ...settings, randomState: settings.randomState ?? drawRandomState() })
   const onNotice = (message, state) => tell('status', { state, message })
   const turns = new Turns()
   try {
-    for await (const { type, data } of openStream(address, { signal, place: 'index', onNotice })) {
-      if (type === 'start') randomState = data.random_state
+    for await (const { type, data } of openStream(url, { signal, place: 'index', onNotice })) {
       tell(type, data)
       await turns.yieldToPage()
       if (signal.aborted) return

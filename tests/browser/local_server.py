@@ -10,7 +10,7 @@ import threading
 from importlib import resources
 from pathlib import Path
 
-from flask import Flask, Response, jsonify, render_template, request, send_file, send_from_directory
+from flask import Flask, Response, jsonify, render_template, send_file, send_from_directory
 from flask.typing import ResponseReturnValue
 from werkzeug.serving import make_server
 
@@ -29,7 +29,6 @@ class LocalServer:
 
     def __init__(self, models: Path, others: Path | None = None) -> None:
         """`others` is a folder of files that are served as they are, under `others/`."""
-        self.asked: list[str] = []
         self._others = others
         cache = models.parent / f"{models.name}-cache"
         self._settings = Settings(data=models, models=models, cache=cache)
@@ -51,10 +50,6 @@ class LocalServer:
         app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
         catalog = Catalog(self._settings.data, self._settings.models, self._settings.kinds)
         add_tfjs(app, catalog, self._settings)
-
-        @app.before_request
-        def write_down() -> None:
-            self.asked.append(request.path)
 
         @app.after_request
         def keep_to_the_policy(response: Response) -> Response:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 BREAKS_AFTER = 40
 """Characters that `broken.h5` and `failing.h5` send at least, before what their name says."""
-DRAWN = 847_110_008_155_432
-"""The random state that the server draws where none is asked for."""
 TRAINED_ON = "a story of eight nets"
 BEHAVIOURS = (
     "chain.h5",  # as it should be
@@ -33,6 +31,7 @@ BEHAVIOURS = (
     "full.h5",  # 503 and `Retry-After` until `release` is set
     "loading.h5",  # says that it loads until `release` is set
     "lost.h5",  # in the list, but 404
+    "restarting.h5",  # says in the middle that a worker died, and goes on at twenty characters a second
     "secret.h5",  # says nothing of the text that it learned from, and writes some of it as unknown
     "slow.h5",  # twenty characters a second
     "torn.h5",  # leaves out a message
@@ -102,10 +101,10 @@ def _events(server: ReplayServer, stream: TextStream, gone: Callable[[], bool]) 
     from tests.browser.replay_server import event
 
     query, name = stream.query, stream.query["model_name"]
-    rate = {"flood.h5": float("inf"), "slow.h5": 20.0}.get(name, server.text_rate)
+    rate = {"flood.h5": float("inf"), "restarting.h5": 20.0, "slow.h5": 20.0}.get(name, server.text_rate)
     seed, length = query["seed"], int(query["length"])
     top_n, temperature = int(query["top_n"]), float(query["temperature"])
-    random_state = int(query.get("random_state", DRAWN))
+    random_state = int(query["random_state"])
     first_time = len([each for each in server.text_streams if each.query["model_name"] == name]) == 1
 
     def is_left() -> bool:
@@ -151,6 +150,8 @@ def _events(server: ReplayServer, stream: TextStream, gone: Callable[[], bool]) 
         if begin >= BREAKS_AFTER and name == "broken.h5" and first_time:
             server.release.wait()  # until the page has read what came before, which would be lost else
             raise ConnectionAbortedError("as the name of this model says")
+        if number == 5 and name == "restarting.h5":
+            yield event("status", {"state": "restarting", "message": "A worker process died."})
         if number == 5 and name == "torn.h5":
             continue
         yield chain.message(seed, written, begin, end)

@@ -15,7 +15,7 @@ from inference.web.guard import LONGEST as LONGEST_SEED
 from tests.browser import chain
 from tests.browser.conftest import PHONE
 from tests.browser.replay_server import ReplayServer
-from tests.browser.replay_text import BEHAVIOURS, DRAWN, TRAINED_ON
+from tests.browser.replay_text import BEHAVIOURS, TRAINED_ON
 from tests.browser.test_page import button, until, wait
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
@@ -101,6 +101,11 @@ def page(open_page, server: ReplayServer) -> Page:
     return open_page(f"{server.url}text")
 
 
+def drawn(server: ReplayServer) -> int:
+    """The random state that the page drew for the last text."""
+    return int(server.text_streams[-1].query["random_state"])
+
+
 # ---- the text ----
 
 
@@ -134,7 +139,7 @@ def test_the_text_appears_while_it_is_sampled_and_stop_ends_it(page, server):
     until(lambda: server.text_streams[0].ended is not None)
     length = page.evaluate("writer.lengths[0]")
     expect(page.locator("[data-part=characters]").first).to_have_text(f"{length} of 2000")
-    assert page.evaluate("writer.texts[0]") == chain.text(SEED, 2000, 10, 1.0, DRAWN)[:length]
+    assert page.evaluate("writer.texts[0]") == chain.text(SEED, 2000, 10, 1.0, drawn(server))[:length]
 
 
 def test_leaving_the_page_stops_the_text(page, server):
@@ -147,7 +152,7 @@ def test_leaving_the_page_stops_the_text(page, server):
 
 def test_a_long_text_is_followed_to_its_end_and_kept_light(page, server):
     text = write(page, "flood.h5", length=100_000)
-    assert text == chain.text(SEED, 100_000, 10, 1.0, DRAWN)
+    assert text == chain.text(SEED, 100_000, 10, 1.0, drawn(server))
     element = "document.querySelector('.text')"
     assert page.evaluate(f"{element}.scrollTop + {element}.clientHeight >= {element}.scrollHeight - 2")
     assert page.evaluate("document.querySelectorAll('.text *').length") < 400
@@ -232,9 +237,13 @@ def test_a_tap_tells_of_a_character_and_a_second_one_puts_it_away(open_page, ser
 def test_the_random_state_that_was_drawn_is_taken_over_with_one_click_and_repeats_the_text(page, server):
     first = write(page)
     page.get_by_role("button", name="Keep this random state for text A").click()
-    expect(page.get_by_label("Random state", exact=True)).to_have_value(str(DRAWN))
+    state = drawn(server)
+    expect(page.get_by_label("Random state", exact=True)).to_have_value(str(state))
     assert write(page) == first
-    assert [stream.query.get("random_state") for stream in server.text_streams] == [None, str(DRAWN)]
+    assert drawn(server) == state
+    page.get_by_label("Random state", exact=True).fill("")
+    write(page)
+    assert drawn(server) != state
 
 
 # ---- the address ----
@@ -412,6 +421,15 @@ def test_loading_is_said_until_the_first_character(page, server):
     expect(page.locator(".waiting").first).to_be_hidden()
 
 
+def test_a_death_is_said_and_not_for_ever(page):
+    begin(page, "restarting.h5", length=200)
+    notice = page.locator("[data-part=notice]").first
+    expect(notice).to_have_text("A worker process died.")
+    expect(notice).to_be_empty()
+    assert page.evaluate("writer.states[0]") == "writing"
+    button(page, "Stop").click()
+
+
 def test_a_full_server_is_waited_for(page, server):
     begin(page, "full.h5")
     expect(page.locator(".waiting").first).to_contain_text("64 streams are open already. Trying again")
@@ -424,9 +442,9 @@ def test_a_broken_connection_is_taken_up_again_with_the_random_state_that_was_dr
     wait(page, "writer.lengths[0] === 64")
     server.release.set()
     wait(page, "writer.states[0] === 'done'")
-    assert page.evaluate("writer.texts[0]") == chain.text(SEED, 200, 10, 1.0, DRAWN)
     first, again = server.text_streams
-    assert "random_state" not in first.query and again.query["random_state"] == str(DRAWN)
+    assert page.evaluate("writer.texts[0]") == chain.text(SEED, 200, 10, 1.0, drawn(server))
+    assert again.query == first.query
     assert again.last_event_id == str(first.sent[-1])
 
 
@@ -469,7 +487,7 @@ def test_what_makes_no_sense_is_said_before_it_is_sent(page, server):
         ("seed", "x" * 1001, "The seed has 1001 characters; up to 1000 are taken."),
         ("length", "0", "The length has to be a whole number from 1 to 100000."),
         ("length", "100001", "The length has to be"),
-        ("top_n", "0", "Top-n has to be a whole number from 1 on."),
+        ("top_n", "0", "Top-n has to be a whole number from 1 to 999999999999999."),
         ("top_n", "", "Top-n has to be"),
         ("temperature", "0", "The temperature has to be from 0.01 to 100."),
         ("temperature", "0.009", "The temperature has to be"),
@@ -497,10 +515,10 @@ def test_the_limits_are_those_of_the_server_and_of_the_controls(page):
         ("randomState", "random_state"),
     ):
         least, most = limits[key]
-        assert (least, None if most == float("inf") else most) == (asked[name].least, asked[name].most)
+        assert (least, most) == (asked[name].least, asked[name].greatest)
         control = page.locator(f"#{name}")
         bounds = [control.get_attribute(bound) for bound in ("min", "max")]
-        assert [float(bound or "inf") for bound in bounds] == [least, most]
+        assert [float(bound) for bound in bounds] == [least, most]
         control.fill(str(asked[name].least))
         assert control.evaluate("(control) => control.checkValidity()")
 

@@ -148,6 +148,7 @@ BAD = {
     "no length": ({"length": 0}, 400, "length must be a whole number from 1 to 100000"),
     "long": ({"length": 100_001}, 400, "length must be"),
     "top_n 0": ({"top_n": 0}, 400, "top_n must be a whole number from 1"),
+    "top_n of 16 digits": ({"top_n": 10**15}, 400, "top_n must be a whole number from 1 to 999999999999999"),
     "top_n below": ({"top_n": -3}, 400, "top_n must be"),
     "temperature 0": ({"temperature": 0}, 400, "temperature must be a number from 0.01"),
     "temperature below": ({"temperature": -1}, 400, "temperature must be"),

@@ -136,7 +136,7 @@ def test_a_full_disk_is_said(folder, model):
     ("arguments", "match"),
     [
         (["--seed", ""], "seed is missing or empty"),
-        (["--seed", "a", "--top-n", "0"], "top_n must be a whole number from 1, not '0'"),
+        (["--seed", "a", "--top-n", "0"], "top_n must be a whole number from 1 to 999999999999999, not '0'"),
         (["--seed", "a", "--top-n", "-3"], "top_n must be"),
         (["--seed", "a", "--temperature", "0"], "temperature must be a number"),
         (["--seed", "a", "--temperature", "-1"], "temperature must be a number"),

@@ -3,7 +3,7 @@
  * of draw, append, feed. Its events are those that the server streams.
  */
 
-import { beyond } from '../limits.js'
+import { beyond, drawRandomState } from '../limits.js'
 import { Refused } from './network.js'
 import { Random } from './random.js'
 import { cut, draw, entropy, heated, largest } from './sampling.js'
@@ -53,5 +53,5 @@ function tell(said, id, probabilities, vocabulary) {
 export function checked(settings) {
   const found = beyond(settings)
   if (found) throw new Refused(found[1])
-  return { ...settings, randomState: settings.randomState ?? crypto.getRandomValues(new Uint32Array(1))[0] }
+  return { ...settings, randomState: settings.randomState ?? drawRandomState() }
 }
