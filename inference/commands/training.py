@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,8 +64,9 @@ class Session:
 
     def _write(self) -> None:
         try:
-            vocabulary.write(self.path.with_suffix(".json"), self.beside)
-            self.trainer.save(self.path)
+            with _together(self.path, self.path.with_suffix(".json")) as (model, beside):
+                self.trainer.save(model)
+                vocabulary.write(beside, self.beside)
         except OSError as error:
             raise ModelError(f"{self.path} cannot be written: {error.strerror or error}.") from error
 
@@ -89,6 +92,19 @@ class Session:
         prompt = Prompt("", 0, seed, None, _SAMPLE, TextOptions())
         (piece,) = generate(network, [prompt])
         return seed + vocabulary.decode(piece.ids.tolist(), self.beside.characters)
+
+
+@contextmanager
+def _together(*paths: Path) -> Iterator[list[Path]]:
+    """Where to write files that are of no use alone: they take their places once all of them are whole."""
+    partial = [path.with_name(f".{path.stem}.partial{path.suffix}") for path in paths]
+    try:
+        yield partial
+        for written, path in zip(partial, paths, strict=True):
+            written.replace(path)
+    finally:
+        for written in partial:
+            written.unlink(missing_ok=True)
 
 
 class _Progress:

@@ -102,12 +102,10 @@ def _are_counts(value: Any, length: int) -> bool:
 
 
 def write(path: Path, content: VocabularyFile) -> None:
-    """Write a vocabulary's file, as `read` takes it: whole, or not at all."""
+    """Write a vocabulary's file, as `read` takes it; OSError."""
     said: dict[str, Any] = {"vocabulary": content.characters}
     if content.counts is not None:
         said["counts"] = content.counts
     if content.text is not None:
         said["text"] = content.text
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(said, indent=0) + "\n", encoding="utf-8")
-    partial.replace(path)
+    path.write_text(json.dumps(said, indent=0) + "\n", encoding="utf-8")

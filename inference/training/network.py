@@ -33,6 +33,8 @@ logging.getLogger("absl").setLevel(logging.ERROR)
 
 _RECENT = 50
 """Steps that the loss is told of while it falls."""
+_HEAD = 1 << 16
+"""Bytes of a model's file beside its weights, at most."""
 
 _CURVES = ("train", "validation")
 
@@ -109,16 +111,13 @@ class Trainer:
         return mean(self._loss(self._model.test_on_batch, ids, following) for ids, following in text)
 
     def save(self, path: Path) -> None:
-        """Write the model, for any number of texts of any length, whole or not at all; OSError if not."""
+        """Write the model, for any number of texts of any length; OSError."""
         # made anew, it has no optimizer that would be written, too
         model = _network(self.shape, self._drop, (None, None), stateful=False)
         model.set_weights(self.weights)
-        partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-        try:
-            model.save(partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        # where the disk is full, HDF5 takes the whole program down: what does not fit is found here
+        path.write_bytes(bytes(_HEAD + sum(one.nbytes for one in self.weights)))
+        model.save(path)
 
     def _loss(self, step: Callable[..., Any], ids: Ids, following: Ids) -> float:
         # some releases of Keras give the mean of all steps since the last reset, others this step's alone

@@ -1,5 +1,6 @@
 """`python -m inference generate` as it is used in a shell."""
 
+import importlib
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from inference.__main__ import main
 from inference.messages import TextOptions
 from inference.settings import HERE
 from inference.text import vocabulary
@@ -120,6 +122,15 @@ def test_an_interruption_ends_it(folder, model):
         writing.send_signal(signal.SIGINT)
         writing.stdout.read()
         assert writing.wait(30) == 130 and "Traceback" not in writing.stderr.read()
+
+
+def test_an_interruption_while_its_libraries_are_loaded_ends_it_as_quietly(monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib, "import_module", interrupted)
+    assert main(["generate", "--seed", SEED]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_full_disk_is_said(folder, model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -189,6 +190,25 @@ def test_an_interruption_leaves_what_was_learned(texts, tmp_path) -> None:
     # after each epoch stands a text that it writes by then, behind the first characters held back
     assert held_out(texts)[:16].splitlines()[0] in "".join(said)
     assert files.read(tmp_path / "m.h5").vocabulary.characters == vocabulary.DEFAULT
+
+
+def test_a_model_that_does_not_fit_on_the_disk_leaves_the_one_before_with_its_vocabulary(
+    texts, tmp_path, train
+) -> None:
+    model = tmp_path / "m.h5"
+    train(texts, model, *SMALL, *EAGER, "--num-epochs", "1")
+    before = [file.read_bytes() for file in (model, model.with_suffix(".json"))]
+    more = ("--overwrite", "--vocabulary", "text", "--num-epochs", "1", "--verbosity", "none")
+    flags = ("--data-dir", texts, "--checkpoint-path", model, *SMALL, *more)
+    done = subprocess.run(
+        [sys.executable, "-m", "inference", "train-text", *map(str, flags)],
+        cwd=HERE, capture_output=True, text=True, timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"error: {model} cannot be written: ")
+    assert [file.read_bytes() for file in (model, model.with_suffix(".json"))] == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["hens", "m.h5", "m.json"]
 
 
 def test_texts_of_all_folders_are_read_in_order(tmp_path) -> None:
