@@ -34,8 +34,6 @@ from inference.messages import (
     RunFailed,
     RunStarted,
     RunStatus,
-    TextResult,
-    TextStarted,
     Tracked,
     TrackingOptions,
     ViewerEvent,
@@ -114,14 +112,16 @@ class Watch:
                 self._follower.missed()
                 self._record(FailureRecord(event.index, event.message))
                 self._next = event.index + 1
-            case TextStarted() | TextResult():
-                raise TypeError("a video's run has said something of a text")
             case RunDone() if self._request.live:
                 return RunDone(self._shown)
             case RunDone() if self._request.stop is None:
                 self._record(EndRecord(self._next))
             case RunFailed(message):
                 self._record(EndRecord(self._next, message))
+            case None | RunStatus() | RunDone():
+                pass
+            case _:
+                raise TypeError(f"{type(event).__name__} is no event of a video's run")
         return event
 
     @property

@@ -142,7 +142,7 @@ def test_every_layer_gives_the_same_probabilities_as_on_the_server(kit, folder, 
 def test_a_real_model_writes_the_servers_text_offline_and_asks_for_no_character(tweets, open_page):
     tweets, site = tweets
     page = open_page(site.url)
-    asked: list[str] = []
+    asked = []
     page.context.on("request", lambda request: asked.append(request.url))
     page.evaluate(WRITE, {"model": "tweets.hdf5", "seed": "a", "length": 1})
     asked.clear()
