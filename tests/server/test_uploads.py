@@ -192,6 +192,7 @@ def test_a_full_disk_is_said_and_room_is_enough_to_go_on(program, tmp_path):
         said = response.json()["error"]
         assert where in said and "(File too large)" in said and str(tmp_path) not in said
         assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Connection"] == "close"
     assert in_chunks(site, os.urandom(5_000_000)).status_code == 507
     wait_until(lambda: holdings.hidden(pid) == before, 10)
     assert not list(tmp_path.iterdir())
