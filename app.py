@@ -36,6 +36,7 @@ from inference.errors import (
     ModelError,
     NotFound,
     NotLoggedIn,
+    NotStored,
     PortInUse,
     RequestError,
     TooLarge,
@@ -76,6 +77,7 @@ STATUS: dict[type, int] = {
     TooLarge: 413,
     WrongHost: 421,
     TooManyStreams: 503,
+    NotStored: 507,
 }
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "10"}}
 

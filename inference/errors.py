@@ -12,6 +12,7 @@ what to do. Whatever helps a developer (a traceback, a file's path) goes to the 
     ├── CrossSite           a page of another site asks, and is not let in        -> HTTP 403
     ├── WrongHost           a request is meant for a host that this is not        -> HTTP 421
     ├── TooLarge            an upload, or what is sent, is larger than is taken   -> HTTP 413
+    ├── NotStored           the disk does not take what is sent                   -> HTTP 507
     ├── TooManyStreams      as many streams are open as are served                -> HTTP 503
     ├── PortInUse           a port that was asked for is taken                    -> exit status 2
     ├── VideoError          a video cannot be opened or read on                   -> ends the run
@@ -56,6 +57,10 @@ class WrongHost(InferenceError):
 
 class TooLarge(InferenceError):
     """An upload, or the body of any other request, is larger than this program takes."""
+
+
+class NotStored(InferenceError):
+    """What is sent cannot be written: a disk is full, or a folder is not to be written to."""
 
 
 class TooManyStreams(InferenceError):

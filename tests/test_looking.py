@@ -1,6 +1,7 @@
 """A file that the library never gets done with costs its own model, and nobody else anything."""
 
 import json
+import signal
 import struct
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from inference.settings import HERE, KINDS
 from tests.kit import barcode, predictors
 from tests.kit.waiting import wait_until
 from tests.pipeline.conftest import Bench, check_every_frame_once, start
+
+SHIPPED = HERE / "models" / "best_model.h5"
 
 
 @pytest.fixture
@@ -44,8 +47,22 @@ def cache(tmp_path):
     return Cache(tmp_path / "cache", 1 << 20)
 
 
+@pytest.fixture
+def python(tmp_path, monkeypatch):
+    """Has programs of the package begin with some lines of Python, before any of their own."""
+
+    def begin_with(*lines):
+        file = tmp_path / "python"
+        rest = f"os.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])"
+        file.write_text("\n".join([f"#!{sys.executable}", "import os, sys, time", *lines, rest]))
+        file.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(file))
+
+    return begin_with
+
+
 def test_looking_at_it_comes_to_an_end(endless, cache, monkeypatch):
-    monkeypatch.setattr(looking, "LIMIT", 3)
+    monkeypatch.setattr(looking, "LIMIT", 1)
     with pytest.raises(ModelError, match=r"endless\.h5 is damaged: .* to an end"):
         looking.look(cache, [endless], allow_model_code=False)
 
@@ -58,11 +75,57 @@ def test_it_comes_to_an_end_though_nobody_lives_who_waits_for_it(endless, tmp_pa
         assert alone.wait(60) < 0
 
 
+@pytest.mark.parametrize(
+    "delay",
+    [
+        pytest.param("time.sleep(1.5)", id="slow disk"),
+        pytest.param("while time.process_time() < 1.5: pass", id="slow processor"),
+    ],
+)
+def test_however_slow_the_start_is_a_model_in_order_is_in_order(python, cache, monkeypatch, delay):
+    monkeypatch.setattr(looking, "LIMIT", 1)
+    python(delay)
+    looking.look(cache, [SHIPPED], allow_model_code=False)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGSEGV, "is damaged: the library that reads it breaks down"),
+        (signal.SIGABRT, "is damaged: the library that reads it breaks down"),
+        (signal.SIGXCPU, "is damaged: reading it does not come to an end"),
+        (signal.SIGKILL, "could not be read: .* was ended, .* memory"),
+    ],
+)
+def test_a_looker_that_dies_says_what_that_means_for_the_model(python, cache, number, said):
+    python(
+        "import resource",
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))",
+        f"os.kill(os.getpid(), {number})",
+    )
+    with pytest.raises(ModelError, match=rf"best_model\.h5 {said}") as raised:
+        looking.look(cache, [SHIPPED], allow_model_code=False)
+    assert "OpenVINO" not in str(raised.value) and "tensorflow" not in str(raised.value)
+
+
+def test_a_looker_that_fails_otherwise_blames_no_engine(python, cache):
+    python("sys.exit(1)")
+    with pytest.raises(ModelError, match=r"best_model\.h5 could not be read; the log says why"):
+        looking.look(cache, [SHIPPED], allow_model_code=False)
+
+
+def test_a_disk_that_does_not_answer_does_not_make_a_model_damaged(python, cache, monkeypatch):
+    monkeypatch.setattr(looking, "PATIENCE", 0.5)
+    python("time.sleep(60)")
+    with pytest.raises(ModelError, match=r"best_model\.h5 could not be read within .* disk"):
+        looking.look(cache, [SHIPPED], allow_model_code=False)
+
+
 def test_what_is_in_order_is_looked_at_once(tmp_path, cache, monkeypatch):
     path = tmp_path / "best_model.h5"
-    path.write_bytes((HERE / "models" / "best_model.h5").read_bytes())
+    path.write_bytes(SHIPPED.read_bytes())
     looking.look(cache, [path], allow_model_code=False)
-    monkeypatch.setattr(looking, "LIMIT", 0)
+    monkeypatch.setattr(looking, "PATIENCE", 0)
     looking.look(cache, [path], allow_model_code=False)
     path.write_bytes(b"something else")
     with pytest.raises(ModelError):
@@ -77,7 +140,7 @@ def test_what_is_wrong_with_a_file_is_said_as_ever(tmp_path, cache):
 
 def test_a_cache_that_cannot_be_written_is_no_hindrance(tmp_path):
     (tmp_path / "file").touch()
-    looking.look(Cache(tmp_path / "file", 1), [HERE / "models" / "best_model.h5"], allow_model_code=False)
+    looking.look(Cache(tmp_path / "file", 1), [SHIPPED], allow_model_code=False)
 
 
 def test_others_are_served_while_it_is_looked_at(endless, tmp_path):

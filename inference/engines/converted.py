@@ -47,6 +47,14 @@ class CannotConvert(ModelError):
     """OpenVINO cannot run this model, or computes something else than TensorFlow does."""
 
 
+class ProgramFailed(ModelError):
+    """A program of this package ended without a word for the user. `status`: below 0, minus the signal."""
+
+    def __init__(self, sentence: str, status: int) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
 _DAMAGED = (RuntimeError, OSError, ValueError, LookupError, TypeError)
 """What reading raises of files that are not as they were written."""
 
@@ -219,8 +227,8 @@ def _end_with_stdin() -> None:
 def run(module: str, folder: pathlib.Path, order: dict[str, Any], limit: float | None = None) -> None:
     """Have a program of this package fill an entry's folder; ModelError with what it says if it fails.
 
-    subprocess.TimeoutExpired if it is not done within `limit` s. Its stdin stays open for as long as this
-    process lives: the end of it tells the other of a death.
+    ProgramFailed if it says nothing, subprocess.TimeoutExpired if it is not done within `limit` s. Its
+    stdin stays open for as long as this process lives: the end of it tells the other of a death.
     """
     (folder / ORDER).write_text(json.dumps(order))
     theirs, ours = os.pipe()
@@ -248,7 +256,8 @@ def run(module: str, folder: pathlib.Path, order: dict[str, Any], limit: float |
     log.log(level, "%s ended with status %d: %s", module, done.returncode, done.stderr)
     if expected:
         raise (ModelError if done.returncode == REFUSED else CannotConvert)(said[-1])
-    raise ModelError(
+    raise ProgramFailed(
         f"The model could not be prepared for OpenVINO (exit status {done.returncode}); the log says more. "
-        "--engine tensorflow does without."
+        "--engine tensorflow does without.",
+        done.returncode,
     )

@@ -2,22 +2,30 @@
 
 Waitress keeps a whole body, in memory or a file, before it calls the app. So where the headers, or the
 chunks so far, show that a body is too large, it is not read: the app is asked without it, and refuses.
+What the disk has no room for is dropped as it comes; who sends it hears why at its end.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.receiver import ChunkedReceiver
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import BadRequest
+from waitress.utilities import BadRequest, Error
 
 from inference.admission import Asked
 from inference.web.guard import SMALL, Guard
+
+log = logging.getLogger(__name__)
 
 _SAID = {
     400: "The request is not valid HTTP.",
@@ -29,8 +37,45 @@ LONGEST_LINE = 1024
 _UNEXPECTED = "Something went wrong in the server; its log says what."
 
 
+class _NotStored(Error):  # type: ignore[misc]
+    """As the app answers where it is the data folder that has no room."""
+
+    code = 507
+    reason = "Insufficient Storage"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The server cannot keep what is sent ({why}). Make room where it has its temporary files "
+            "(TMPDIR), then send it again."
+        )
+
+
+class _Body(OverflowableBuffer):  # type: ignore[misc]
+    """A body as it comes: in memory, then in a file, and nowhere any more once that `failed`."""
+
+    failed = ""
+
+    def append(self, data: bytes) -> None:
+        if self.failed:
+            return
+        try:
+            super().append(data)
+        except OSError as error:
+            log.exception("a request's body cannot be kept")
+            # not the error, which would keep the file open by its traceback
+            self.failed = os.strerror(error.errno or errno.EIO)
+            self.close()
+
+    def close(self) -> None:
+        # What a file could not take, it cannot take at its end either.
+        with suppress(OSError):
+            super().close()
+
+
 class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
-    """Reads a request, but no body that is larger than it may be."""
+    """Reads a request, but no body that is larger than it may be, and keeps none without room for it."""
+
+    error: Any
 
     def __init__(self, adjustments: Any, largest: Callable[[Asked], int]) -> None:
         super().__init__(adjustments)
@@ -49,10 +94,23 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
             self.completed = True
             self.headers["CONNECTION"] = "close"
             self.headers["CONTENT_LENGTH"] = str(max(self.content_length, self.body_bytes_received))
+        if self.completed and self.error is None and (why := self._failed):
+            self.error = _NotStored(why)
         if self.completed:
             # Or waitress would still ask for the body that is not wanted, and read it.
             self.expect_continue = False
         return consumed
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if self.body_rcv is not None:
+            self.body_rcv.buf = _Body(self.adj.inbuf_overflow)
+
+    @property
+    def _failed(self) -> str:
+        """What keeping the body failed of, if it did."""
+        failed: str = "" if self.body_rcv is None else self.body_rcv.getbuf().failed
+        return failed
 
     def _refuse(self, why: str, data: bytes) -> int:
         self.error, self.completed, self.expect_continue = BadRequest(why), True, False
@@ -69,7 +127,8 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]
 
     def execute(self) -> None:
         error = self.request.error
-        body = json.dumps({"error": _SAID.get(error.code, _UNEXPECTED)}).encode()
+        said = error.body if isinstance(error, _NotStored) else _SAID.get(error.code, _UNEXPECTED)
+        body = json.dumps({"error": said}).encode()
         self.status = f"{error.code} {error.reason}"
         headers = self.channel.server.guard.headers(self.request.headers.get("ORIGIN", ""))
         self.response_headers.extend(headers.items())

@@ -171,7 +171,11 @@ OPERATIONS: dict[tuple[str, str], Part] = {
     ("/limits", "get"): operation("How large an upload may be.", {200: answer("The limits.", "Limits")}),
     ("/videos", "post"): operation(
         "Upload a video.",
-        {201: answer("It is in the data folder.", "Uploaded"), 413: "The video is larger than is taken."},
+        {
+            201: answer("It is in the data folder.", "Uploaded"),
+            413: "The video is larger than is taken.",
+            507: "The server's disk does not take it.",
+        },
         parameters=[_NAME],
         requestBody={
             "required": True,

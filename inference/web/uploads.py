@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import re
 import uuid
+from contextlib import suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
+from typing import IO, BinaryIO
 
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from inference.catalog import VIDEO_SUFFIXES
-from inference.errors import RequestError, TooLarge
+from inference.containers import lacks_contents
+from inference.errors import NotStored, RequestError, TooLarge
 from inference.settings import Settings
+
+log = logging.getLogger(__name__)
 
 TYPE = "application/octet-stream"
 """What an upload has to call itself: a page of another site could not send that without being asked first."""
@@ -21,6 +27,12 @@ _CHUNK = 1 << 20
 _UNWANTED = re.compile(r"[^\w .()+,=@\[\]-]")
 _LONGEST = 120
 """Bytes of a name without its ending: file systems take 255, and a number may be added."""
+_LOOKED_AT = 1 << 16
+"""Bytes at a file's beginning that are looked at for text: MXF may have so many of others' before its own."""
+_OF_TEXT = bytes((*b"\b\t\n\v\f\r\x1b", *range(0x20, 0x100)))
+"""Bytes of a text, in any of the usual encodings; every kind of video has others soon, but for this one:"""
+_TEXTUAL = b"YUV4MPEG2 "
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def add_uploads(app: Flask, settings: Settings) -> None:
@@ -63,20 +75,42 @@ def store(stream: IO[bytes], length: int, folder: Path, name: str) -> str:
     """Write `length` bytes into the folder; gives the name it got, which no other file has.
 
     Under a hidden name until it is whole, so that it appears in the list of videos only then. RequestError
-    if the sender stops early.
+    if the sender stops early or it cannot be a video, NotStored if the folder does not take it.
     """
     part = folder / f".upload-{uuid.uuid4().hex}"
     try:
-        with part.open("xb") as file:
+        with part.open("xb+") as file:
             left = length
             while left and (chunk := stream.read(min(left, _CHUNK))):
                 file.write(chunk)
                 left -= len(chunk)
-        if left:
-            raise RequestError(f"{name} was cut off: {_size(left)} of it did not come.")
+            if left:
+                raise RequestError(f"{name} was cut off: {_size(left)} of it did not come.")
+            _check(file, name)
         return _placed(part, folder, name)
+    except OSError as error:
+        log.exception("an upload could not be stored")
+        reason = os.strerror(error.errno or errno.EIO)
+        todo = "Make room there" if error.errno in _FULL else "See to it that the program can write there"
+        raise NotStored(
+            f"{name} could not be written to the data folder ({reason}). {todo}, then send it again."
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
+
+
+def _check(file: BinaryIO, name: str) -> None:
+    """RequestError for what certainly is no video, or one in which nothing can be found. Decodes nothing."""
+    file.seek(0)
+    head = file.read(_LOOKED_AT)
+    if not head.translate(None, _OF_TEXT) and not head.startswith(_TEXTUAL):
+        raise RequestError(f"{name} holds text: it is no video, whatever its name says, and was not kept.")
+    if lacks_contents(file):
+        raise RequestError(
+            f"{name} has no table of contents (moov), without which no frame can be found: its recording was "
+            "not finished, or it was cut off. It was not kept; copy it again from where it came."
+        )
 
 
 def _placed(part: Path, folder: Path, name: str) -> str:
@@ -85,11 +119,27 @@ def _placed(part: Path, folder: Path, name: str) -> str:
     while True:
         wanted = name if number == 1 else f"{stem}-{number}{suffix}"
         try:
-            os.link(part, folder / wanted)  # unlike a rename, it never replaces a file
+            _put(part, folder / wanted)
         except FileExistsError:
             number += 1
         else:
             return wanted
+
+
+def _put(part: Path, place: Path) -> None:
+    """Give a file its name; FileExistsError if another has it. A rename alone would replace that."""
+    try:
+        os.link(part, place)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Some disks have no hard links (exFAT, some of the network's).
+        place.open("xb").close()
+        try:
+            part.replace(place)
+        except OSError:
+            place.unlink()
+            raise
 
 
 def _size(size: int) -> str:

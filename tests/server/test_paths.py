@@ -67,7 +67,7 @@ def test_no_name_leads_outside(site, outside, route):
         method, _, start = route.partition(" ")
         path = start.format(trick) if "{}" in start else start + trick
         path = path.replace(" ", "%20")
-        sent = b"video" if method == "POST" else b""
+        sent = b"\0video" if method == "POST" else b""
         headers = [f"Content-Length: {len(sent)}", "Content-Type: application/octet-stream"] if sent else []
         head = "\r\n".join(
             [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""]
@@ -82,7 +82,7 @@ def test_no_name_leads_outside(site, outside, route):
     assert {path: path.read_bytes() for path in outside} == before
     assert {path.name for path in site.folder.parent.iterdir()} == names
     for uploaded in site.folder.glob("*"):
-        if uploaded.is_file() and not uploaded.is_symlink() and uploaded.read_bytes() == b"video":
+        if uploaded.is_file() and not uploaded.is_symlink() and uploaded.read_bytes() == b"\0video":
             uploaded.unlink()
 
 

@@ -77,6 +77,9 @@ def test_every_answer_is_as_described(site, api, path, method, mode):
         if path == "/generate_text" and mode is GenerationMode.POSITIVE:
             # it has to be the id of a message, which a description cannot say
             case.headers.pop("Last-Event-ID", None)
+        if path == "/videos" and mode is GenerationMode.POSITIVE:
+            # it must not be a text, which a description of bytes cannot say
+            case.body = type(case.body)(b"\0" + case.body.data)
         answer = case.call_and_validate()
         answers[answer.status_code] += 1
 
