@@ -148,7 +148,7 @@ def _open_alone(path: Path, flags: int = 0) -> int:
         file = os.open(path, os.O_RDWR | flags, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(file).st_nlink:
+            if _is_at(path, file):
                 return file
         except BaseException as error:
             os.close(file)
@@ -159,6 +159,13 @@ def _open_alone(path: Path, flags: int = 0) -> int:
             raise
         # whoever had it open a moment ago has deleted it
         os.close(file)
+
+
+def _is_at(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def refuse_other(held: RunFacts, wanted: RunFacts) -> None:
