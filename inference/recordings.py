@@ -67,11 +67,16 @@ class Recordings:
     def open(self, facts: RunFacts) -> Journal:
         """The run's journal, begun or continued; JournalError if it is of something else; OSError."""
         with self._lock:
-            held = self._hold(facts.run)
+            # from here on nobody deletes it
+            held = self._held.setdefault(facts.run, _Held())
+            held.users += 1
         try:
             # a second stream of the run waits here for the first, and nobody else does
             with held.opening:
                 if held.journal is None:
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                    with self._lock:
+                        self._make_room()
                     held.journal = Journal(self._path(facts.run), facts)
                 journal.refuse_other(held.journal.facts, facts)
                 return held.journal
@@ -82,14 +87,6 @@ class Recordings:
     def close(self, held: Journal) -> None:
         """Say that one stream less writes this journal."""
         self._let_go(held.path.stem)
-
-    def _hold(self, run: str) -> _Held:
-        if run not in self._held:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._make_room()
-            self._held[run] = _Held()
-        self._held[run].users += 1
-        return self._held[run]
 
     def _let_go(self, run: str) -> None:
         with self._lock:

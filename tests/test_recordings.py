@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -151,6 +152,16 @@ def test_a_journal_under_another_name_is_one_of_its_own(tmp_path):
     assert folder.has_room(held)
     folder.close(held)
     folder.delete("run-copied-01")
+
+
+def test_a_run_that_is_gone_on_with_is_not_deleted_to_make_room_for_it(tmp_path):
+    for age in range(3):
+        path = tmp_path / f"run-0000000{age}.journal"
+        write_journal(path, recording(run=path.stem))
+        os.utime(path, (1e9 - age, 1e9 - age))
+    folder = Recordings(tmp_path, int(2.5 * path.stat().st_size))
+    assert len(folder.open(facts("run-00000002")).frames) == 10  # the oldest
+    assert {one.run_id for one in folder.summaries()} == {"run-00000000", "run-00000002"}
 
 
 def test_where_there_is_no_room_every_stream_is_told(tmp_path):
