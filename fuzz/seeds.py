@@ -13,7 +13,7 @@ import cv2
 import h5py
 import numpy as np
 
-from inference import journal, wire
+from inference import records, wire
 from inference.messages import (
     Credit,
     EndRecord,
@@ -139,8 +139,8 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
         b"[" * 2000,
     ],
     "journals": lambda: [
-        b"".join(map(journal._encode, (_FACTS, *_RECORDS))),
-        b"?" + journal._encode(_FACTS)[9:],
+        b"".join(map(records.encode, (_FACTS, *_RECORDS))),
+        b"?" + records.encode(_FACTS)[9:],
     ],
     "stream_query": lambda: [
         b"video_name=a.mp4&model_name=a&model_name=b&start=1&stop=3&threshold=0.5&floor=1e-3\n7",

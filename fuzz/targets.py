@@ -34,6 +34,7 @@ from inference import (
     model_files,
     mp4,
     query,
+    records,
     sleap_config,
 )
 from inference import wire as messages
@@ -95,9 +96,9 @@ def journals(data: bytes) -> None:
 
 
 def _summed(data: bytes) -> bytes:
-    records = [data[at : at + 400] for at in range(0, len(data), 400)] if data[:1] == b"?" else []
-    heads = (journal._HEAD.pack(len(record), zlib.crc32(record)) for record in records)
-    return b"".join(head + record for head, record in zip(heads, records, strict=True)) or data
+    bodies = [data[at : at + 400] for at in range(0, len(data), 400)] if data[:1] == b"?" else []
+    heads = (records.HEAD.pack(len(body), zlib.crc32(body)) for body in bodies)
+    return b"".join(head + body for head, body in zip(heads, bodies, strict=True)) or data
 
 
 def stream_query(data: bytes) -> None:

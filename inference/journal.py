@@ -1,30 +1,27 @@
 """Journals: each run's instances, written as they stream, so that a kill of any process loses none.
 
-A journal is one file. Each record in it is its length, its checksum and a message of `messages.py` as
-`wire.py` puts it, added by a single write; a tail that was cut off in the middle of one is dropped when the
-file is opened again. What is in the kernel's hands survives any process; only a power cut can lose it.
+A journal is one file of records (`records.py`), each added by a single write; a tail that was cut off in the
+middle of one is dropped when the file is opened again. What is in the kernel's hands survives any process;
+only a power cut can lose it.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import struct
 import threading
-import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from inference import wire
+from inference import records
 from inference.errors import JournalError, WireError
+from inference.journal_index import Index
 from inference.messages import EndRecord, FailureRecord, FrameRecord, Instances, RunFacts
 
 SUFFIX = ".journal"
-_HEAD = struct.Struct("<II")
-_MOST = 1 << 28
-"""Bytes that no record has: a longer one is damage, not a reason to allocate."""
 
 
 @dataclass
@@ -39,7 +36,7 @@ class Recording:
     """One more than the video's last frame, once a stream has reached it."""
 
     def add(self, record: Any) -> None:
-        """Take one record; a frame that is there already stays as it was, unless it had failed."""
+        """Take one record; what holds of it is said in `Index.takes`."""
         match record:
             case FrameRecord(frame, instances, tracks):
                 if frame not in self.frames:
@@ -48,15 +45,15 @@ class Recording:
             case FailureRecord(frame, message):
                 if frame not in self.frames:
                     self.failures[frame] = message
-            case EndRecord(end, error):
-                if error is None:
+            case EndRecord(end, None):
+                if end - 1 in self.frames or end - 1 in self.failures:
                     self.end = end
 
 
-class Journal:
+class Journal(Index):
     """A run's journal, open for writing; safe for several streams of the run at once.
 
-    It knows where in its file each frame is, and holds none of them: a run may be long.
+    It knows where in its file each frame is, and holds none of them.
     """
 
     def __init__(self, path: Path, facts: RunFacts) -> None:
@@ -64,32 +61,25 @@ class Journal:
 
         `facts` are what the stream is of; a continued journal keeps its own. Raises OSError as files do.
         """
+        super().__init__(facts)
         self.path = path
-        self.broken = False
-        self.facts = facts
-        self.failures: set[int] = set()
-        self.end: int | None = None
-        self.next_track = 0
-        """Above all tracks that viewers saw."""
         self.size = 0
-        self._places: dict[int, int] = {}
         self._lock = threading.Lock()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = _open_alone(path, os.O_CREAT)
         try:
-            _lock(self._file, path)
             self._continue(facts)
         except BaseException:
             os.close(self._file)
             raise
 
     def _continue(self, facts: RunFacts) -> None:
-        with self.path.open("rb") as file:
-            for record, start, stop in _records(file):
-                if start == 0 and isinstance(record, RunFacts):
+        with os.fdopen(self._file, "rb", closefd=False) as file:
+            for record, start, stop in records.read(file, records.glance):
+                if start == 0:
+                    if not isinstance(record, RunFacts):
+                        break
                     self.facts = record
-                elif start == 0:
-                    break
-                self._note(record, start)
+                self.note(record, start)
                 self.size = stop
         # what a write that was cut off left behind would hide all that follows
         os.ftruncate(self._file, self.size)
@@ -98,65 +88,84 @@ class Journal:
         refuse_other(self.facts, facts)
 
     def add(self, record: FrameRecord | FailureRecord | EndRecord) -> None:
-        """Write one record down; OSError if that cannot be, and from then on nothing is written any more."""
-        with self._lock:
-            known = isinstance(record, FrameRecord | FailureRecord) and record.frame in self._places
-            if self.broken or known:
-                return
-            start = self.size
-            try:
-                self._write(record)
-            except OSError:
-                self.broken = True
-                raise
-            self._note(record, start)
+        """Write one record down, unless it says nothing that holds; OSError if that cannot be.
 
-    def _note(self, record: Any, start: int) -> None:
-        match record:
-            case FrameRecord(frame, _, tracks):
-                self._places.setdefault(frame, start)
-                self.next_track = max(self.next_track, *(track + 1 for track in tracks), 0)
-                self.failures.discard(frame)
-            case FailureRecord(frame) if frame not in self._places:
-                self.failures.add(frame)
-            case EndRecord(end, None):
-                self.end = end
+        The file is whole then all the same, and the next one may find room again.
+        """
+        with self._lock:
+            if self.takes(record):
+                start = self.size
+                self._write(record)
+                self.note(record, start)
 
     def _write(self, record: Any) -> None:
-        data = _encode(record)
-        written = os.write(self._file, data)
+        data = records.encode(record)
+        # at its place, not at the file's end: there may be what is left of one that was cut off
+        written = os.pwrite(self._file, data, self.size)
         if written < len(data):
             os.ftruncate(self._file, self.size)
             raise OSError("no space left for a whole record")
         self.size += written
 
-    @property
-    def frames(self) -> Collection[int]:
-        """Which frames were predicted and are written down."""
-        return self._places.keys()
-
     def at(self, frame: int) -> FrameRecord | None:
-        """A frame's record, if there is one."""
-        if frame not in self._places:
+        """A frame's record, if there is one that can be read."""
+        start = self.place(frame)
+        if start is None:
             return None
-        start = self._places[frame]
-        length, _ = _HEAD.unpack(os.pread(self._file, _HEAD.size, start))
-        record: FrameRecord = _decode(os.pread(self._file, length, start + _HEAD.size))
+        length, _ = records.HEAD.unpack(os.pread(self._file, records.HEAD.size, start))
+        try:
+            record: FrameRecord = records.decode(os.pread(self._file, length, start + records.HEAD.size))
+        except WireError:
+            return None
         return record
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; nothing can be written any more."""
         with self._lock:
-            self.broken = True
             os.close(self._file)
+            self._file = -1
 
 
-def _lock(file: int, path: Path) -> None:
-    """Keep a second program from writing the same journal; the lock ends with its process."""
+def remove(path: Path) -> None:
+    """Delete a journal that nobody has open; JournalError if somebody has, or if it cannot be deleted."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise JournalError(f"The run {path.stem} is being recorded by another program.") from error
+        file = _open_alone(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _cannot(path, "deleted", error) from error
+    try:
+        path.unlink()
+    except OSError as error:
+        raise _cannot(path, "deleted", error) from error
+    finally:
+        os.close(file)
+
+
+def _open_alone(path: Path, flags: int = 0) -> int:
+    """Open a journal that no other program has open, and keep it from them; that ends with the process."""
+    while True:
+        file = os.open(path, os.O_RDWR | flags, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(path, file):
+                return file
+        except BaseException as error:
+            os.close(file)
+            if isinstance(error, BlockingIOError):
+                raise JournalError(
+                    f"The run {path.stem} is open in another program: end that one first."
+                ) from error
+            raise
+        # whoever had it open a moment ago has deleted it
+        os.close(file)
+
+
+def _is_at(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def refuse_other(held: RunFacts, wanted: RunFacts) -> None:
@@ -184,72 +193,46 @@ def refuse_other(held: RunFacts, wanted: RunFacts) -> None:
 
 def read(path: Path) -> Recording:
     """Read a journal, also one that is being written; JournalError if it is none."""
-    try:
-        recording = _load(path)
-    except OSError as error:
-        raise JournalError(f"The recording {path.stem} cannot be read: {error.strerror}.") from error
-    if recording is None:
-        raise JournalError(f"The recording {path.stem} is empty or damaged: it does not say what it is of.")
+    with _begun(path, records.decode) as (facts, others):
+        recording = Recording(facts)
+        for record, _, _ in others:
+            recording.add(record)
     return recording
+
+
+def read_index(path: Path) -> Index:
+    """The same without the instances: in a quarter of the time, and with no memory for them; JournalError."""
+    with _begun(path, records.glance) as (facts, others):
+        index = Index(facts)
+        for record, start, _ in others:
+            index.note(record, start)
+    return index
 
 
 def facts_of(path: Path) -> RunFacts | None:
     """What a journal is of; None if there is none that says so."""
     try:
-        with path.open("rb") as file:
-            record, _, _ = next(_records(file), (None, 0, 0))
-    except OSError:
+        with _begun(path, records.decode) as (facts, _):
+            return facts
+    except JournalError:
         return None
-    return record if isinstance(record, RunFacts) else None
 
 
-def _load(path: Path) -> Recording | None:
-    """What a journal holds."""
-    recording = None
-    with path.open("rb") as file:
-        for record, _, _ in _records(file):
-            if recording is None and isinstance(record, RunFacts):
-                recording = Recording(record)
-            elif recording is None:
-                return None
-            else:
-                recording.add(record)
-    return recording
-
-
-def _records(file: BinaryIO) -> Iterator[tuple[Any, int, int]]:
-    """Every whole record with where it starts and ends, up to the first that is damaged or cut off."""
-    start = 0
-    while len(head := file.read(_HEAD.size)) == _HEAD.size:
-        length, checksum = _HEAD.unpack(head)
-        if length > _MOST:
-            return
-        body = file.read(length)
-        if len(body) < length or zlib.crc32(body) != checksum:
-            return
-        try:
-            record = _decode(body)
-        except WireError:
-            return
-        yield record, start, file.tell()
-        start = file.tell()
-
-
-def _encode(record: Any) -> bytes:
-    parts = [bytes(part) for part in wire.encode(record)]
-    lengths = struct.pack(f"<H{len(parts)}I", len(parts), *map(len, parts))
-    body = b"".join([lengths, *parts])
-    return _HEAD.pack(len(body), zlib.crc32(body)) + body
-
-
-def _decode(body: bytes) -> Any:
+@contextmanager
+def _begun(path: Path, decode: records.Decode) -> Iterator[tuple[RunFacts, Iterator[records.Placed]]]:
+    """What a journal is of, and its other records; JournalError if it does not say so, or cannot be read."""
     try:
-        (count,) = struct.unpack_from("<H", body)
-        lengths = struct.unpack_from(f"<{count}I", body, 2)
-    except struct.error as error:
-        raise WireError("a record is cut off") from error
-    parts, at = [], 2 + 4 * count
-    for length in lengths:
-        parts.append(body[at : at + length])
-        at += length
-    return wire.decode(parts)
+        with path.open("rb") as file:
+            others = records.read(file, decode)
+            facts, _, _ = next(others, (None, 0, 0))
+            if not isinstance(facts, RunFacts):
+                raise JournalError(
+                    f"The recording {path.stem} is empty or damaged: it does not say what it is of."
+                )
+            yield facts, others
+    except OSError as error:
+        raise _cannot(path, "read", error) from error
+
+
+def _cannot(path: Path, what: str, error: OSError) -> JournalError:
+    return JournalError(f"The recording {path.stem} cannot be {what}: {error.strerror}.")

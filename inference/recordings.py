@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import threading
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from inference import journal
 from inference.errors import Conflict, JournalError, NotFound
-from inference.journal import SUFFIX, Journal, Recording
+from inference.journal import SUFFIX, Journal
+from inference.listing import Listing, Summary
 from inference.messages import PoseOptions, RunFacts
 from inference.query import RUN_ID
 
@@ -25,34 +28,30 @@ _LOOK_EVERY = 1 << 20
 """A journal that grew by so many bytes is weighed against the limit again."""
 
 
-@dataclass(frozen=True)
-class Summary:
-    """A recorded run, as it is listed. `created` in s since 1970; `first` and `last` frame, or None."""
+@dataclass
+class _Held:
+    """A journal that is open here; None: it is being opened. Without users, it is kept at hand."""
 
-    run_id: str
-    video_name: str
-    model_name: str
-    created: float
-    frames: int
-    failed: int
-    first: int | None
-    last: int | None
-    bytes: int
-    active: bool
+    journal: Journal | None = None
+    users: int = 0
+    weighed: int = 0
+    """Its bytes when there was room for it last."""
+    opening: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Recordings:
-    """The folder; safe to be used by several threads."""
+    """The folder; safe to be used by several threads.
+
+    Nobody reads a journal under the lock of all: that takes long, and every stream needs that lock.
+    """
 
     def __init__(self, folder: Path, limit: int) -> None:
         """`limit` is in bytes, for all journals together; the folder is made when it is first needed."""
         self.folder = folder
         self._limit = limit
-        self._lock = threading.RLock()
-        self._open: dict[str, tuple[Journal, int]] = {}
-        self._idle: dict[str, Journal] = {}
-        self._weighed: dict[str, int] = {}
-        self._known: dict[str, tuple[tuple[int, int], Summary]] = {}
+        self._lock = threading.Lock()
+        self._held: dict[str, _Held] = {}
+        self._listing = Listing()
 
     # Writing ---------------------------------------------------------------------------------------
 
@@ -60,8 +59,7 @@ class Recordings:
         """Raise a JournalError if a run of that name was recorded of something else (its tracking aside)."""
         if self._path(facts.run).is_symlink():
             raise JournalError("There is a link of that name in the folder of runs: take another run_id.")
-        with self._lock:
-            at_hand = self._open.get(facts.run, (None, 0))[0] or self._idle.get(facts.run)
+        at_hand, _ = self._at_hand(facts.run)
         held = at_hand.facts if at_hand else journal.facts_of(self._path(facts.run))
         if held is not None:
             journal.refuse_other(held, dataclasses.replace(facts, tracking=held.tracking))
@@ -69,75 +67,77 @@ class Recordings:
     def open(self, facts: RunFacts) -> Journal:
         """The run's journal, begun or continued; JournalError if it is of something else; OSError."""
         with self._lock:
-            held, users = self._open.get(facts.run, (None, 0))
-            held = held or self._idle.pop(facts.run, None)
-            if held is None:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                self._make_room()
-                held = Journal(self._path(facts.run), facts)
-            else:
-                self._refuse_other(held, facts, users)
-            self._open[facts.run] = (held, users + 1)
-            return held
-
-    def _refuse_other(self, held: Journal, facts: RunFacts, users: int) -> None:
+            # from here on nobody deletes it
+            held = self._held.setdefault(facts.run, _Held())
+            held.users += 1
         try:
-            journal.refuse_other(held.facts, facts)
-        except JournalError:
-            if users == 0:
-                held.close()
+            # a second stream of the run waits here for the first, and nobody else does
+            with held.opening:
+                if held.journal is None:
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                    with self._lock:
+                        self._make_room()
+                    held.journal = Journal(self._path(facts.run), facts)
+                journal.refuse_other(held.journal.facts, facts)
+                return held.journal
+        except BaseException:
+            self._let_go(facts.run)
             raise
 
     def close(self, held: Journal) -> None:
         """Say that one stream less writes this journal."""
+        self._let_go(held.path.stem)
+
+    def _let_go(self, run: str) -> None:
         with self._lock:
-            run = held.facts.run
-            users = self._open[run][1] - 1
-            self._open[run] = (held, users)
-            if users:
-                return
-            del self._open[run]
-            self._weighed.pop(run, None)
-            # kept at hand: a viewer who seeks leaves and comes back at once, and reading it again takes long
-            self._idle[run] = held
-            if len(self._idle) > IDLE or held.broken:
-                self._put_away(next(iter(self._idle)) if not held.broken else run)
+            held = self._held[run]
+            held.users -= 1
+            if held.users == 0 and held.journal is None:
+                del self._held[run]
+            elif held.users == 0:
+                # kept at hand: a viewer who seeks leaves and comes back at once, and reading it takes long
+                self._held[run] = self._held.pop(run)
+                idle = [name for name, one in self._held.items() if one.users == 0]
+                for name in idle[:-IDLE]:
+                    self._put_away(name)
 
     def _put_away(self, run: str) -> None:
-        idle = self._idle.pop(run, None)
-        if idle is not None:
-            idle.close()
+        held = self._held.pop(run, None)
+        if held is not None and held.journal is not None:
+            held.journal.close()
 
     def has_room(self, held: Journal) -> bool:
         """Whether a journal may grow on: old ones are deleted for it, but not those being written."""
-        run = held.facts.run
-        if held.size - self._weighed.get(run, 0) < _LOOK_EVERY:
+        known = self._held[held.path.stem]
+        if held.size - known.weighed < _LOOK_EVERY:
             return True
         with self._lock:
-            self._weighed[run] = held.size
-            return self._make_room()
+            room = self._make_room()
+        if room:
+            known.weighed = held.size
+        return room
 
     def _make_room(self) -> bool:
         """Delete the oldest runs until the rest fits; False if even then it does not."""
-        files = sorted(self._files(), key=lambda path: path.stat().st_mtime)
-        total = sum(path.stat().st_size for path in files)
-        for path in files:
+        files = self._files()
+        total = sum(status.st_size for status in files.values())
+        for path, status in sorted(files.items(), key=lambda one: one[1].st_mtime):
             if total <= self._limit:
                 break
-            if path.stem not in self._open:
-                log.warning("the recording %s is deleted to stay within the size limit", path.stem)
-                self._put_away(path.stem)
-                total -= path.stat().st_size
-                path.unlink()
+            try:
+                self._remove(path.stem)
+            except Conflict as error:
+                log.info("no room is made of %s: %s", path.stem, error)
+            else:
+                log.warning("the recording %s was deleted to stay within the size limit", path.stem)
+                total -= status.st_size
         return total <= self._limit
 
     # Reading ---------------------------------------------------------------------------------------
 
     def summaries(self) -> list[Summary]:
         """Every recorded run, the newest first."""
-        with self._lock:
-            found = [summary for path in self._files() if (summary := self._summary(path))]
-        return sorted(found, key=lambda one: one.created, reverse=True)
+        return self._listing.of(self._files(), self._at_hand)
 
     def path(self, run: str) -> Path:
         """A run's journal; NotFound if none has that name."""
@@ -146,53 +146,34 @@ class Recordings:
         return self._path(run)
 
     def delete(self, run: str) -> None:
-        """Delete a run's journal; NotFound, or Conflict while it is being written."""
+        """Delete a run's journal; NotFound, or Conflict while it is being written, here or elsewhere."""
         with self._lock:
-            path = self.path(run)
-            if run in self._open:
-                raise Conflict("This run is still going on: stop it first, then delete its recording.")
-            self._put_away(run)
-            path.unlink()
+            self.path(run)
+            self._remove(run)
+
+    def _remove(self, run: str) -> None:
+        if run in self._held and self._held[run].users:
+            raise Conflict("This run is still going on: stop it first, then delete its recording.")
+        self._put_away(run)
+        journal.remove(self._path(run))
 
     def _path(self, run: str) -> Path:
         return self.folder / f"{run}{SUFFIX}"
 
-    def _files(self) -> list[Path]:
-        return [
-            path for path in self.folder.glob(f"*{SUFFIX}") if RUN_ID.fullmatch(path.stem) and _is_own(path)
-        ]
+    def _files(self) -> dict[Path, os.stat_result]:
+        """All journals; another program may take them away meanwhile."""
+        found = {}
+        for path in self.folder.glob(f"*{SUFFIX}"):
+            with suppress(OSError):
+                if RUN_ID.fullmatch(path.stem) and _is_own(path):
+                    found[path] = path.stat()
+        return found
 
-    def _summary(self, path: Path) -> Summary | None:
-        status = path.stat()
-        version = (status.st_mtime_ns, status.st_size)
-        active = path.stem in self._open
-        known = self._known.get(path.stem)
-        if known is None or known[0] != version:
-            held = self._open[path.stem][0] if active else self._idle.get(path.stem)
-            try:
-                known = version, _summary(held or journal.read(path), status.st_size)
-            except JournalError as error:
-                log.info("%s", error)
-                return None
-            self._known[path.stem] = known
-        return dataclasses.replace(known[1], active=active)
-
-
-def _summary(recording: Recording | Journal, size: int) -> Summary:
-    facts = recording.facts
-    seen = [*recording.frames, *recording.failures]
-    return Summary(
-        facts.run,
-        Path(facts.video).name,
-        " + ".join(Path(model).name for model in facts.models),
-        facts.created,
-        len(recording.frames),
-        len(recording.failures),
-        min(seen, default=None),
-        max(seen, default=None),
-        size,
-        active=False,
-    )
+    def _at_hand(self, run: str) -> tuple[Journal | None, bool]:
+        """A run's journal, if it is open here, and whether it is being written."""
+        with self._lock:
+            held = self._held.get(run)
+            return (None, False) if held is None else (held.journal, held.users > 0)
 
 
 def _is_own(path: Path) -> bool:

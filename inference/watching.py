@@ -91,6 +91,7 @@ class Watch:
         self._created = time.time()
         self._video_key = video_key(request.video) if isinstance(request.video, Path) else ""
         self._journal: Journal | None = None
+        self._given_up = False
         self._next = request.start
         self._shown = self._failed = 0
         self._waiting: list[ViewerEvent] = []
@@ -217,17 +218,18 @@ class Watch:
         return LiveFrame(round(time.time() - delay, 3), round(delay * 1000, 3), dropped)
 
     def _record(self, record: FrameRecord | FailureRecord | EndRecord) -> None:
-        if self._journal is None or self._journal.broken or self._recordings is None:
+        if self._journal is None or self._given_up or self._recordings is None:
             return
         try:
             if not self._recordings.has_room(self._journal):
                 raise OSError("the recordings have reached their size limit")
             self._journal.add(record)
         except OSError as error:
-            self._journal.broken = True
             self._give_up_recording(error)
 
     def _give_up_recording(self, error: OSError) -> None:
+        # for good, since its viewer is told from where on; another stream of the run tries for itself
+        self._given_up = True
         log.error("a run is not recorded any further: %s", error)
         why = error.strerror or str(error)
         self._waiting.append(

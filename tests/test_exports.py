@@ -257,6 +257,15 @@ def test_h5_is_as_long_as_the_video(tmp_path):
             assert file["video_path"][()].decode() == "/videos/clip.mp4"
 
 
+def test_a_claim_of_a_giant_length_costs_no_memory(tmp_path):
+    made = Recording(facts(n_frames=900_000_000_000))
+    made.add(FrameRecord(5, instances(0, 1), (0,)))
+    for form in ("csv", "slp", "nwb"):
+        assert ordered(READERS[form](write(tmp_path, form, made), made.facts.info.nodes)).keys() == {5}
+    with pytest.raises(Conflict, match="choose slp or csv"):
+        write(tmp_path, "h5", made)
+
+
 @pytest.mark.parametrize("frames", [(7,), (3, 38), (0, 1, 2, 3), (0, 2, 4, 7)])
 @pytest.mark.parametrize("fps", [29.97002997002997, 0.25, None])
 def test_nwb_has_the_very_times_of_the_frames(tmp_path, frames, fps):

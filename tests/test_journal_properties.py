@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from inference.errors import JournalError
-from inference.journal import Journal, _encode, facts_of, read
+from inference.journal import Journal, facts_of, read, read_index
 from inference.messages import EndRecord, FailureRecord, FrameRecord
+from inference.records import encode
 from tests.kit.drawn import MESSAGES, plain
 from tests.kit.recordings import facts, instances
 
@@ -56,7 +57,17 @@ class Disturbed(RuleBasedStateMachine):
 
     @rule(end=st.integers(0, 20), error=st.none() | st.just("it breaks off"))
     def ended(self, end, error):
-        assert self.add(EndRecord(end, error))
+        frames, failures, _ = self.model()
+        assert self.add(EndRecord(end, error)) is (error is not None or end - 1 in {**frames, **failures})
+
+    @rule(end=st.integers(0, 20))
+    def ended_as_earlier_versions_did(self, end):
+        """Whether that frame is there or not: nobody looked."""
+        self.journal.close()
+        with self.path.open("ab") as file:
+            file.write(encode(EndRecord(end)))
+        self.written.append((EndRecord(end), self.path.stat().st_size))
+        self.journal = Journal(self.path, facts())
 
     # What happens to the file -------------------------------------------------------------------------
 
@@ -102,7 +113,7 @@ class Disturbed(RuleBasedStateMachine):
     # What has to hold ---------------------------------------------------------------------------------
 
     def model(self):
-        """Frames, failures and the end: each frame's first result, else its last failure."""
+        """Each frame's first result, else its last failure; and the last end that was reached."""
         frames, failures, end = {}, {}, None
         for record, _ in self.written:
             if isinstance(record, FrameRecord):
@@ -110,7 +121,7 @@ class Disturbed(RuleBasedStateMachine):
                 failures.pop(record.frame, None)
             elif isinstance(record, FailureRecord):
                 failures[record.frame] = record.message
-            elif record.error is None:
+            elif record.error is None and record.end - 1 in {**frames, **failures}:
                 end = record.end
         return frames, failures, end
 
@@ -139,6 +150,16 @@ class Disturbed(RuleBasedStateMachine):
             assert plain(self.journal.at(frame)) == plain(frames.get(frame))
         assert self.journal.size == self.path.stat().st_size
 
+    @invariant()
+    def who_only_lists_knows_the_same(self):
+        frames, failures, end = self.model()
+        index = read_index(self.path)
+        assert (set(index.frames), index.failures, index.end) == (frames.keys(), failures.keys(), end)
+        assert index.next_track == self.journal.next_track and index.facts == self.journal.facts
+        seen = {**frames, **failures}
+        for known in (index, self.journal):
+            assert (known.first, known.last) == (min(seen, default=None), max(seen, default=None))
+
     def teardown(self):
         if hasattr(self, "journal"):
             self.journal.close()
@@ -153,7 +174,7 @@ def opened(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "run-12345678.journal"
     path.write_bytes(content)
     with contextlib.suppress(JournalError):
-        read(path)
+        assert read(path).frames.keys() == set(read_index(path).frames)
     facts_of(path)
     with contextlib.suppress(JournalError):
         journal = Journal(path, facts())
@@ -172,4 +193,4 @@ def test_any_bytes_are_a_journal_or_a_journal_error(tmp_path_factory, content):
 @settings(max_examples=80, deadline=None)
 @given(st.lists(MESSAGES, max_size=4), st.booleans())
 def test_any_records_are_a_journal_or_a_journal_error(tmp_path_factory, records, begun):
-    opened(tmp_path_factory, b"".join(map(_encode, [facts()] * begun + records)))
+    opened(tmp_path_factory, b"".join(map(encode, [facts()] * begun + records)))

@@ -42,7 +42,8 @@ def write(job: Job) -> None:
     job.refuse_full_disk()
     facts = job.recording.facts
     labels = labels_of(job, placeholders=True, rename=_allowed, video_name=_allowed_path(facts.video))
-    times = np.arange(job.length) / (facts.fps or _HERTZ)
+    # to the last frame that is recorded: the video's length may be a claim, and a wrong one
+    times = np.arange(job.seen[-1] + 1) / (facts.fps or _HERTZ)
     file = _file(job)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", _NOT_OURS)

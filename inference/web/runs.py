@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 2
 _LOOK = 0.2
+_DECLARED = "error: "
+"""How the line of an InferenceError begins (`inference/__main__.py`); a traceback ends otherwise."""
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -81,7 +83,8 @@ def add_runs(app: Flask, recordings: Recordings) -> None:
     @app.get("/runs/<run_id>/export")
     def export(run_id: str) -> Response:
         path, form = recordings.path(run_id), _format()
-        name = Path(journal.read(path).facts.video).stem
+        facts = journal.facts_of(path)
+        name = Path(facts.video).stem if facts else run_id
         gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
         progress.begin(run_id, form)
         try:
@@ -110,7 +113,7 @@ def _format() -> str:
 def _write(
     path: Path, form: str, out: Path, share: Callable[[float], None], gone: Callable[[], bool]
 ) -> None:
-    """Have the file written; Conflict with the writer's own sentence if that fails."""
+    """Have the file written; Conflict if that fails, with the writer's own sentence where it has one."""
     command = [sys.executable, "-m", "inference", "export", str(path), "--format", form, "-o", str(out)]
     with subprocess.Popen(  # noqa: S603 - a path and a format that were checked
         [*command, "--verbosity", "json"],
@@ -133,10 +136,13 @@ def _write(
         error = writer.stderr.read().strip()
     if writer.returncode != 0:
         log.error("an export ended with %s: %s", writer.returncode, error)
-        sentence = error.splitlines()[-1] if error and writer.returncode == 1 else ""
-        raise Conflict(
-            sentence.removeprefix("error: ") or f"The {form} file could not be written; the log says why."
-        )
+        raise Conflict(sentence_of(error) or f"The {form} file could not be written; the log says why.")
+
+
+def sentence_of(said: str) -> str | None:
+    """What a writer that failed says for users; None if its last words are meant for the log alone."""
+    last = said.splitlines()[-1] if said else ""
+    return last.removeprefix(_DECLARED) if last.startswith(_DECLARED) else None
 
 
 def _follow(writer: subprocess.Popen[str], share: Callable[[float], None]) -> None:

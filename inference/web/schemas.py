@@ -10,10 +10,10 @@ import types
 import typing
 from typing import Any, Literal, Union
 
+from inference.listing import Summary
 from inference.messages import LiveFrame, ModelInfo
 from inference.pipeline import Health
 from inference.query import CANDIDATES
-from inference.recordings import Summary
 
 Schema = dict[str, Any]
 

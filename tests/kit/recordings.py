@@ -6,7 +6,6 @@ import numpy as np
 
 from inference.journal import Journal, Recording
 from inference.messages import (
-    EndRecord,
     FailureRecord,
     FrameRecord,
     Instances,
@@ -44,14 +43,14 @@ def instances(seed: int, count: int, nodes: int = 3, classes=None) -> Instances:
 
 
 def recording(**changes) -> Recording:
-    """Frames 3 to 14 with none to three animals each; 8 has failed, 10 was never seen."""
+    """Frames 3 to 14 with none to three animals each; 8 has failed, 10 was never seen; the video has 40."""
     made = Recording(facts(**changes))
     for frame in range(3, 15):
         if frame == 8:
             made.add(FailureRecord(frame, "Frame 8: it has the wrong colour"))
         elif frame != 10:
             made.add(FrameRecord(frame, instances(frame, frame % 4), (0, -1, -1)[: frame % 4]))
-    made.add(EndRecord(40))
+    made.end = 40
     return made
 
 
@@ -68,5 +67,4 @@ def write_journal(path, made: Recording) -> None:
             journal.add(FrameRecord(frame, made.frames[frame], made.tracks[frame]))
         else:
             journal.add(FailureRecord(frame, made.failures[frame]))
-    journal.add(EndRecord(made.end or 0))
     journal.close()

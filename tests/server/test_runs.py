@@ -7,10 +7,14 @@ import io
 import json
 import time
 
+import h5py
 import httpx
 import pytest
 
 from inference.journal import read
+from inference.messages import EndRecord
+from inference.records import encode
+from tests.kit.recordings import recording, write_journal
 from tests.kit.waiting import wait_until
 from tests.server.test_stream import open_stream
 
@@ -115,6 +119,36 @@ def test_a_run_can_be_deleted(site):
     assert httpx.delete(f"{site.address}runs/to-delete-1").status_code == 204
     assert runs(site, "to-delete-1") == []
     assert httpx.delete(f"{site.address}runs/to-delete-1").status_code == 404
+
+
+def test_a_stream_begun_behind_the_videos_end_changes_no_export(site):
+    site.stream(**QUERY, run_id="behind-end-1")
+    for start in (5000, 900_000_000_000):
+        assert site.stream(**QUERY, run_id="behind-end-1", start=start)[-1][2] == {"frames": 0}
+    assert site.stream(**QUERY, run_id="behind-end-1", last_event_id=7000)[-1][2] == {"frames": 0}
+    # as earlier versions wrote them down
+    with (site.folder / "runs" / "behind-end-1.journal").open("ab") as file:
+        file.write(encode(EndRecord(5000)))
+    with h5py.File(io.BytesIO(export(site, "behind-end-1", "h5").content)) as file:
+        assert file["tracks"].shape[-1] == 100
+
+
+def test_what_a_writer_did_not_mean_for_users_is_in_the_log_alone(site, caplog):
+    # no date is that late: that nobody thought of
+    write_journal(site.folder / "runs" / "uncaught-1.journal", recording(run="uncaught-1", created=1e20))
+    response = export(site, "uncaught-1", "csv")
+    assert response.status_code == 409
+    assert response.json() == {"error": "The csv file could not be written; the log says why."}
+    assert "Traceback" in caplog.text and "Error: " in caplog.text
+
+
+def test_what_a_writer_says_to_users_is_said(site):
+    (site.folder / "runs" / "damaged-run-1.journal").write_bytes(b"no journal")
+    response = export(site, "damaged-run-1", "csv")
+    assert response.status_code == 409
+    assert response.json()["error"].startswith("The recording damaged-run-1 is empty or damaged: ")
+    write_journal(site.folder / "runs" / "moved-video-1.journal", recording(run="moved-video-1"))
+    assert "is not where it was any more" in export(site, "moved-video-1", "mp4").json()["error"]
 
 
 def test_an_export_ends_when_nobody_waits_for_it(site):
