@@ -22,7 +22,7 @@ from inference.commands.export import endings, format_of, write
 from inference.commands.progress import VERBOSITIES, Report, reporter
 from inference.errors import InferenceError, JournalError, NotFound, RequestError, VideoError
 from inference.frames import Range
-from inference.journal import Journal, Recording, read
+from inference.journal import Journal, Recording, read, remove
 from inference.logs import configure_log
 from inference.messages import (
     Failed,
@@ -207,7 +207,7 @@ class _Beside:
             return Journal(self.path, facts)
         except JournalError as error:
             raise JournalError(
-                f"{self.path.name} is of another run ({error}) Give --overwrite to begin anew, or another -o."
+                f"{self.path.name} cannot be continued. {error} Give --overwrite to begin anew, or another -o."
             ) from error
 
     def close(self, held: Journal) -> None:
@@ -225,7 +225,7 @@ def _predict(
     out, form = job
     beside = _Beside(out.with_name(f"{out.name}.journal"))
     if options.overwrite:
-        beside.path.unlink(missing_ok=True)
+        remove(beside.path)
     wanted: list[Range] = options.frames or [(0, None)]
     with reporter(options.verbosity, video.name) as report:
         recording = _recorded(beside)

@@ -115,14 +115,17 @@ def _write(
 ) -> None:
     """Have the file written; Conflict if that fails, with the writer's own sentence where it has one."""
     command = [sys.executable, "-m", "inference", "export", str(path), "--format", form, "-o", str(out)]
-    with subprocess.Popen(  # noqa: S603 - a path and a format that were checked
-        [*command, "--verbosity", "json"],
-        cwd=_ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as writer:
+    with (
+        tempfile.TemporaryFile("w+") as errors,  # a pipe would fill up, and the writer wait for ever
+        subprocess.Popen(  # noqa: S603 - a path and a format that were checked
+            [*command, "--verbosity", "json"],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as writer,
+    ):
         said = threading.Thread(target=_follow, args=(writer, share), daemon=True)
         said.start()
         while writer.poll() is None:
@@ -132,8 +135,8 @@ def _write(
                 if gone():
                     writer.kill()
         said.join(5)
-        assert writer.stderr is not None  # noqa: S101
-        error = writer.stderr.read().strip()
+        errors.seek(0)
+        error = errors.read().strip()
     if writer.returncode != 0:
         log.error("an export ended with %s: %s", writer.returncode, error)
         raise Conflict(sentence_of(error) or f"The {form} file could not be written; the log says why.")
