@@ -207,7 +207,7 @@ class _Beside:
             return Journal(self.path, facts)
         except JournalError as error:
             raise JournalError(
-                f"{self.path.name} cannot be continued. {error} Give --overwrite to begin anew, or another -o."
+                f"{self.path.name} cannot be continued. {error} Give --overwrite, or another -o."
             ) from error
 
     def close(self, held: Journal) -> None:
