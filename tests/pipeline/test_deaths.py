@@ -133,6 +133,24 @@ def test_a_producer_killed_again_and_again_loses_nothing(bench, killed_producer)
     check_every_frame_once(bench.watch(other), 100, 140)
 
 
+def test_nothing_is_taken_for_lost_while_a_slow_worker_has_what_a_dead_producer_sent(
+    tmp_path, killed_producer, caplog
+):
+    with start(tmp_path, n_servers=1) as slow:
+        slow.start([])
+        bench = Bench(slow, tmp_path)
+        model = bench.model("s.slow", "seconds=3")
+
+        def strike(event):
+            if event.index == 0:
+                killed_producer(slow)
+
+        run = bench.run(bench.video("v.avi", 20), model, stop=5)
+        check_every_frame_once(bench.watch(run, strike), 0, 5)
+        assert slow.producer_restarts == 1
+    assert "sent again" not in caplog.text
+
+
 def test_a_stopped_producer_is_replaced_and_its_runs_go_on(bench, stopped_producer):
     before = bench.pipeline.producer_restarts
 
