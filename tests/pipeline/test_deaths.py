@@ -53,20 +53,22 @@ def test_thirty_kills_and_three_stops_in_5000_frames_lose_nothing(bench, killed_
     before = counted(bench, "inference_worker_restarts_total")
     moments = sorted(chance.sample(range(4900), 33))
     stops = set(moments[5::11])
+    hit = set()
 
     def strike(event):
         if event.index in moments:
-            (stopped_worker if event.index in stops else killed_worker)(bench.pipeline, chance)
+            hit.add((stopped_worker if event.index in stops else killed_worker)(bench.pipeline, chance))
 
     disturbed = bench.watch(bench.run(video), strike)
     check_every_frame_once(disturbed, 0, 5000)
     np.testing.assert_array_equal(points(disturbed), points(undisturbed))
-    # two may have hit the same process
-    assert counted(bench, "inference_worker_restarts_total") - before >= 20
+    hit.discard(None)
+    assert len(hit) >= 20
+    wait_until(lambda: counted(bench, "inference_worker_restarts_total") - before >= len(hit), 30)
 
 
 def test_no_frame_is_given_up_in_a_hail_of_kills(bench, killed_worker, every_now_and_then):
-    video, chance, before = bench.video("more.avi", 400), random.Random(6), bench.pipeline.restarts
+    video, chance, before = bench.video("more.avi", 250), random.Random(6), bench.pipeline.restarts
 
     def strike():
         if bench.pipeline.ready_workers:  # else it could go on for ever
@@ -75,19 +77,21 @@ def test_no_frame_is_given_up_in_a_hail_of_kills(bench, killed_worker, every_now
     stop = every_now_and_then(strike, chance, 0.5)
 
     def halt(event):
-        if event.index == 300:
+        if event.index == 200:
             stop.set()
 
     model = bench.model("slowish.slow", "seconds=0.1")
-    check_every_frame_once(bench.watch(bench.run(video, model), halt), 0, 400)
+    check_every_frame_once(bench.watch(bench.run(video, model), halt), 0, 250)
     assert bench.pipeline.restarts - before >= 5
 
 
 def test_a_worker_stopped_while_idle_is_replaced(bench, stopped_worker):
-    before = bench.pipeline.restarts
     wait_until(lambda: bench.pipeline.ready_workers == 2, 30)
-    stopped_worker(bench.pipeline, random.Random(1))
-    wait_until(lambda: bench.pipeline.restarts == before + 1 and bench.pipeline.ready_workers == 2, 30)
+    before = bench.pipeline.restarts
+    stopped = stopped_worker(bench.pipeline, random.Random(1))
+    wait_until(lambda: stopped not in bench.pipeline.processes().values(), 30)
+    assert bench.pipeline.restarts > before
+    wait_until(lambda: bench.pipeline.ready_workers == 2, 30)
 
 
 @pytest.mark.parametrize("gil", ["", "gil=1"])
@@ -159,7 +163,7 @@ def test_a_stopped_producer_is_replaced_and_its_runs_go_on(bench, stopped_produc
             stopped_producer(bench.pipeline)
 
     check_every_frame_once(bench.watch(bench.run(bench.video("some.avi", 600)), strike), 0, 600)
-    assert bench.pipeline.producer_restarts == before + 1
+    assert bench.pipeline.producer_restarts > before
 
 
 def test_everybody_killed_at_once_loses_nothing(bench):
@@ -172,9 +176,10 @@ def test_everybody_killed_at_once_loses_nothing(bench):
 
 
 def test_a_run_begun_while_there_is_no_producer_is_served(bench, killed_producer):
-    video = bench.video("few.avi", 100)
+    video, killed = bench.video("few.avi", 100), bench.pipeline.processes().get("producer")
     killed_producer(bench.pipeline)
-    wait_until(lambda: "producer" not in bench.pipeline.processes(), 10)
+    # there is none, or one that is not bound yet
+    wait_until(lambda: bench.pipeline.processes().get("producer") != killed, 30)
     check_every_frame_once(bench.watch(bench.run(video)), 0, 100)
 
 
@@ -265,8 +270,8 @@ def test_a_process_that_the_system_does_not_give_is_asked_for_again(bench, monke
 
 def test_who_was_asleep_itself_blames_nobody(bench):
     """As after Ctrl-Z, or when a virtual machine was stopped: nobody was asked meanwhile."""
-    before = bench.pipeline.restarts, bench.pipeline.producer_restarts
     wait_until(lambda: bench.pipeline.ready_workers == 2, 30)
+    before = bench.pipeline.restarts, bench.pipeline.producer_restarts
     # the watcher cannot look while this holds its lock
     with bench.pipeline._lock:
         time.sleep(4 * LIMIT)
