@@ -161,6 +161,14 @@ def open_stream(site, **query):
     return connection
 
 
+def hold(server, held):
+    """Open a stream if one more is served; how many are held."""
+    connection = open_stream(server, video_name="long.mp4", model_name="m.number")
+    is_served = connection.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
+    held.append(connection) if is_served else connection.close()
+    return len(held)
+
+
 def wait_for_runs(site, count, patience):
     return wait_until(lambda: site.pipeline.active_runs == count, patience)
 
@@ -215,15 +223,18 @@ def test_a_stream_is_never_cached_and_says_its_type(site):
     with httpx.stream("GET", f"{site.address}generate_predictions", params={**QUERY, "stop": 1}) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         assert response.headers["cache-control"] == "no-store"
+        assert "event: done" in "".join(response.iter_text())
 
 
 def test_a_head_request_starts_no_run(site):
+    wait_for_runs(site, 0, 10)
     response = httpx.head(f"{site.address}generate_predictions", params=QUERY)
     assert response.status_code == 200
     assert site.pipeline.active_runs == 0
 
 
 def test_lists_health_and_metrics(site):
+    wait_until(lambda: site.pipeline.health().status == "ready", 60)
     assert httpx.get(f"{site.address}get_available_videos").json() == sorted(
         path.name for path in site.folder.iterdir() if path.suffix in (".avi", ".mp4")
     )
@@ -248,7 +259,9 @@ def test_the_page_and_what_it_needs_come_from_here(site):
 
 
 def test_more_streams_than_are_served_are_told_to_come_back(site):
-    connections = [open_stream(site, video_name="long.mp4", model_name="m.number") for _ in range(64)]
+    wait_for_runs(site, 0, 10)
+    connections = []
+    wait_until(lambda: hold(site, connections) == 64, 30)
     wait_for_runs(site, 64, 30)
     response = httpx.get(f"{site.address}generate_predictions", params=QUERY)
     assert response.status_code == 503
