@@ -230,7 +230,7 @@ def test_who_asks_and_never_reads_holds_no_thread(small, held, asked):
         with suppress(OSError):  # it may be let go of in the middle
             held[-1].sendall(asked)
     for _ in range(5):
-        assert httpx.get(f"{small.address}get_available_videos", timeout=5).status_code == 200
+        assert httpx.get(f"{small.address}get_available_videos", timeout=20).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,7 @@ def wait_for_runs(site, count, patience):
 @pytest.mark.parametrize("moment", ["playing", "never reading", "loading", "slowly"])
 def test_leaving_ends_the_run_within_a_second(site, moment):
     wait_for_runs(site, 0, 10)
+    before = predicted(site)
     model = "late.slow" if moment in ("loading", "slowly") else "m.number"
     if moment == "loading":
         (site.folder / model).write_text(f"setup=3 seconds=0.2 at={time.monotonic()}")
@@ -188,18 +189,17 @@ def test_leaving_ends_the_run_within_a_second(site, moment):
         while b"frame_idx" not in connection.recv(10_000):
             pass
     if moment == "never reading":
-        wait_until_stalled(site)
+        # every buffer on the way to a viewer that does not read is full
+        wait_until(lambda: predicted(site) > before, 30)
+        wait_until_still(lambda: predicted(site))
     connection.close()
     assert wait_for_runs(site, 0, 5) < 1
 
 
-def wait_until_stalled(site):
-    """Wait until every buffer on the way to a viewer that does not read is full."""
-
-    def count():
-        return re.search(rb'frames_total{outcome="predicted"} (.*)', site.pipeline.metrics.text())[1]
-
-    wait_until_still(count)
+def predicted(site):
+    """How many frames have been predicted."""
+    found = re.search(rb'frames_total{outcome="predicted"} (.*)', site.pipeline.metrics.text())
+    return float(found[1])
 
 
 def test_twenty_streams_at_once_leave_the_page_quick_and_each_is_whole(site):
