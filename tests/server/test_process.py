@@ -87,9 +87,9 @@ def test_the_page_answers_soon_and_the_web_process_has_no_tensorflow(program):
         if running.answered_after < 2:
             break
         running.kill()
-    else:  # on a slow machine soon is less than TensorFlow alone would take
+    else:  # a slow machine takes some 7 s and more for TensorFlow alone
         running = program()
-        assert running.answered_after < seconds_of("import tensorflow")
+        assert running.answered_after < max(2, 0.3 * seconds_of("import tensorflow"))
     running.wait_until_ready()
     maps = [mapped.path for mapped in psutil.Process(running.process.pid).memory_maps()]
     assert maps
