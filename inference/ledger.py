@@ -72,6 +72,8 @@ class Ledger:
         self._batches: dict[int, _Batch] = {}
         self._closed: dict[int, bool] = {}
         self._busy: dict[int, tuple[int, int, float]] = {}
+        self._busy_until = float("-inf")
+        """When a worker was last heard to have had a batch in its hands (s)."""
         self._deaths: dict[Item, int] = {}
         self._alone: dict[Item, int] = {}
         self._recent: deque[_Death] = deque()
@@ -92,6 +94,7 @@ class Ledger:
         """A worker has taken a batch of so many items, and so is done with the one before."""
         self.next_batch = max(self.next_batch, batch + 1)
         self._busy[worker] = (batch, items, now)
+        self._busy_until = now
         if self._closed.get(batch):
             # its answer was faster than the news of its claim
             del self._busy[worker]
@@ -102,8 +105,9 @@ class Ledger:
             if other < batch and entry.worker is None:
                 entry.passed += 1
 
-    def answered(self, batch: int, items: Sequence[Item]) -> bool:
-        """A batch has its items' results; False if it was closed before."""
+    def answered(self, batch: int, items: Sequence[Item], now: float) -> bool:
+        """A batch has its items' results at the time `now` (s); False if it was closed before."""
+        self._busy_until = now
         self._busy = {worker: busy for worker, busy in self._busy.items() if busy[0] != batch}
         for item in items:
             self._deaths.pop(item, None)
@@ -117,6 +121,7 @@ class Ledger:
     def died(self, worker: int, now: float, hung: bool = False) -> Losses:
         """A worker is dead, or `hung` and was ended: what has to be run again, and what to be given up."""
         self._busy.pop(worker, None)
+        self._busy_until = now
         held = frozenset(
             item for entry in self._batches.values() if entry.worker == worker for item in entry.items or ()
         )
@@ -175,9 +180,10 @@ class Ledger:
         """Batches that are in no worker's queue, though nobody claimed them.
 
         A worker takes its queue in order, so whatever many later batches have overtaken is lost; and
-        a worker that idles takes its queue at once, so if all idle, so is what was sent before `before`.
+        a worker that idles takes its queue at once, so if all have idled since `before` (s), so is what was
+        sent by then. One that works on a batch that is closed, as a dead producer's are, does not idle.
         """
-        idle = all(entry.worker is None for entry in self._batches.values())
+        idle = not self._busy and self._busy_until < before
         resend = []
         for batch, entry in list(self._batches.items()):
             if entry.items is None or entry.worker is not None:

@@ -247,7 +247,8 @@ class Pipeline:
 
     def _on_answer(self, answer: Answer) -> None:
         with self._lock:
-            if self._ledger.answered(answer.batch, [(one.run, one.index) for one in answer.items]):
+            items = [(one.run, one.index) for one in answer.items]
+            if self._ledger.answered(answer.batch, items, time.monotonic()):
                 self._production.tell(Finished(answer.batch, _states(answer)))
             for one in answer.items:
                 run = self._runs.get(one.run)

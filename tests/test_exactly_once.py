@@ -1,8 +1,9 @@
 """Ledger and ordering together, against a model of all that happens between them.
 
-A producer with a window sends batches and dies; workers claim, answer, answer twice, stop and die; batches
-and answers are lost on the way; the news of all that comes over different channels, in any order. In the end
-every frame was delivered once, in order: its result, or a failure if it is one that kills every worker.
+A producer with a window sends batches and dies; workers, slow or fast, claim, answer, answer twice, stop
+and die; batches and answers are lost on the way; the news of all that comes over different channels, in any
+order. In the end every frame was delivered once, in order and in good time: its result, or a failure if it is
+one that kills every worker.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from inference.ordering import Ordering
 WORKERS, CAPACITY, WINDOW = 3, 6, 12
 LIMIT = 5.0
 """Seconds for a frame, after which a worker that has stopped is ended."""
+LOST_AFTER = 1.0
+"""Seconds that all workers idle after which what nobody has claimed is sent again."""
+SOON = 300.0
+"""Seconds in which all frames come once nothing bad happens any more: three times what the worst need."""
 SEED = st.integers(0, 2**16)
 """Chooses among what there is at that moment."""
 
@@ -35,18 +40,21 @@ class Traffic(RuleBasedStateMachine):
         count=st.integers(0, 14),
         size=st.integers(1, 4),
         killers=st.frozensets(st.integers(0, 13), max_size=2),
+        takes=st.sampled_from([0.0, 0.4, 1.6, 4.0]),
     )
-    def begin(self, count, size, killers):
-        self.count, self.size, self.killers = count, size, killers
+    def begin(self, count, size, killers, takes):
+        """`takes`: seconds that a worker needs for a batch, less or more than until one counts as lost."""
+        self.count, self.size, self.killers, self.takes = count, size, killers, takes
         self.ledger, self.ordering = Ledger(), Ordering(0)
         self.ordering.finish(count)
         self.delivered, self.deaths, self.now = [], Counter(), 0.0
         # the producer: what it sends next, what has to be sent again, what it keeps until it is answered
         self.next_frame, self.again, self.under_way, self.number = 0, [], {}, 0
         self.frames = {}
-        # the workers: what waits for each, what it holds
-        self.queues, self.hands, self.born = {}, {}, 0
+        # the workers: what waits for each, what it holds, since when
+        self.queues, self.hands, self.since, self.born = {}, {}, {}, 0
         self.stopped, self.hung = {}, set()
+        self.calm = False
         # the channels: each pipe in its own order, answers in any
         self.sent_news, self.pipes, self.answers = [], {}, []
         for _ in range(WORKERS):
@@ -85,18 +93,22 @@ class Traffic(RuleBasedStateMachine):
     @rule(seed=SEED)
     def take(self, seed):
         worker = chosen(self.free(), seed)
-        self.hands[worker] = self.queues[worker].pop(0)
+        self.hands[worker], self.since[worker] = self.queues[worker].pop(0), self.now
         self.pipes[worker].append(self.hands[worker])
 
-    def busy(self):
+    def done(self):
         return [
-            worker for worker, batch in self.hands.items() if batch is not None and worker not in self.stopped
+            worker
+            for worker, batch in self.hands.items()
+            if batch is not None
+            and worker not in self.stopped
+            and self.now - self.since[worker] >= self.takes
         ]
 
-    @precondition(lambda self: self.busy())
+    @precondition(lambda self: self.done())
     @rule(seed=SEED, times=st.sampled_from([1, 1, 1, 2]))
     def work(self, seed, times):
-        worker = chosen(self.busy(), seed)
+        worker = chosen(self.done(), seed)
         batch = self.hands[worker]
         if self.killers.intersection(self.frames[batch]):
             self.die(worker, seed)
@@ -178,7 +190,7 @@ class Traffic(RuleBasedStateMachine):
         answer = chosen(self.answers, seed)
         self.answers.remove(answer)
         _, batch = answer
-        if self.ledger.answered(batch, of(self.frames[batch])):
+        if self.ledger.answered(batch, of(self.frames[batch]), self.now):
             self.under_way.pop(batch, None)
         for frame in self.frames[batch]:
             self.deliver(frame, "result")
@@ -188,7 +200,15 @@ class Traffic(RuleBasedStateMachine):
         self.now += passed
         for worker in self.stopped.keys() & self.hands.keys():
             self.find_stopped(worker)
-        self.run_again(self.ledger.lost(self.now - 1))
+        lost = self.ledger.lost(self.now - LOST_AFTER)
+        if self.calm:
+            assert self.waiting().isdisjoint(order.batch for order in lost)
+        self.run_again(lost)
+
+    def waiting(self):
+        """Batches that a worker will come to, if nothing happens to it."""
+        living = self.queues.keys() - self.stopped.keys()
+        return {batch for worker in living for batch in self.queues[worker]}
 
     def find_stopped(self, worker):
         """By its overdue batch, or else since it answers no ping."""
@@ -237,26 +257,30 @@ class Traffic(RuleBasedStateMachine):
         if hasattr(self, "ledger"):
             self.come_to_an_end()
 
+    def hear_all(self):
+        while self.sent_news or self.speaking() or self.answers:
+            for possible, hear in (
+                (self.sent_news, self.hear_producer),
+                (self.speaking(), lambda: self.hear_worker(seed=0)),
+                (self.answers, lambda: self.hear_answer(seed=0)),
+            ):
+                if possible:
+                    hear()
+
     def come_to_an_end(self):
-        """From here on news is heard at once and nothing bad happens by chance: all frames come soon."""
-        for step in range(1000):
-            while self.sent_news or self.speaking() or self.answers:
-                for possible, hear in (
-                    (self.sent_news, self.hear_producer),
-                    (self.speaking(), lambda step=step: self.hear_worker(seed=step)),
-                    (self.answers, lambda step=step: self.hear_answer(seed=step)),
-                ):
-                    if possible:
-                        hear()
-            if len(self.delivered) == self.count:
-                break
-            if len(self.under_way) < CAPACITY and (self.again or self.fresh()):
-                self.send(seed=step, arrives=1)
-            if self.free():
-                self.take(seed=step)
-            if self.busy():
-                self.work(seed=step, times=1)
-            self.look(passed=0.1)
+        """From here on news is heard at once and nothing bad happens by chance: all frames come soon,
+        and nothing is sent twice that is not lost.
+        """
+        self.calm, began = True, self.now
+        while len(self.delivered) < self.count and self.now - began < SOON:
+            while len(self.under_way) < CAPACITY and (self.again or self.fresh()):
+                self.send(seed=self.number, arrives=1)
+            while self.free():
+                self.take(seed=0)
+            while self.done():
+                self.work(seed=0, times=1)
+            self.hear_all()
+            self.look(passed=0.25)
         assert len(self.delivered) == self.count
         self.once_and_in_order()
         assert {frame for frame, outcome in self.delivered if outcome == "failure"} == self.killers & set(

@@ -27,12 +27,12 @@ def test_a_dead_workers_frames_are_run_again_but_those_of_living_ones_are_not():
 
 def test_an_answered_batch_is_nobodys_whatever_is_heard_of_it_later():
     ledger = Ledger()
-    assert ledger.answered(1, of([0]))
+    assert ledger.answered(1, of([0]), now=0)
     ledger.claimed(1, 1, items=1, now=0)
     ledger.sent(1, of((0,)), now=0)
     assert ledger.died(1, now=0).resend == ()
     assert ledger.lost(before=99) == ()
-    assert not ledger.answered(1, of([0]))
+    assert not ledger.answered(1, of([0]), now=0)
 
 
 def test_a_frame_that_kills_is_run_alone_and_then_given_up_and_its_neighbours_are_not():
@@ -48,7 +48,7 @@ def test_a_frame_that_kills_is_run_alone_and_then_given_up_and_its_neighbours_ar
         batch += 1
         ledger.sent(batch, (frame,), now=0)
     ledger.claimed(batch - 1, 50, items=1, now=0)
-    assert ledger.answered(batch - 1, of([4]))
+    assert ledger.answered(batch - 1, of([4]), now=0)
     ledger.claimed(batch, 51, items=1, now=0)
     assert ledger.died(51, now=0).given_up == ()
     assert kill(ledger, batch + 1, (5,), now=0).given_up == (("r", 5),)
@@ -61,7 +61,7 @@ def test_deaths_are_forgotten_with_a_frames_result():
         ledger.claimed(batch, batch, items=1, now=0)
         losses = ledger.died(batch, now=0)
         assert losses.resend == (Resend(batch, of((0,)), False),)
-        ledger.answered(batch + 100, of([0]))
+        ledger.answered(batch + 100, of([0]), now=0)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,42 @@ def test_a_batch_that_nobody_claims_while_all_idle_was_lost(claimed, sent_at, lo
     if claimed:
         ledger.claimed(1, 7, items=1, now=0)
     assert ledger.lost(before=2.0) == ((Resend(1, of((0, 1)), False),) if lost else ())
+
+
+ENDS = {
+    "answers": lambda ledger, now: ledger.answered(1, of((0,)), now),
+    "dies": lambda ledger, now: ledger.died(7, now),
+    "hangs and is ended": lambda ledger, now: ledger.died(7, now, hung=True),
+    "answers when its run is over": lambda ledger, now: (ledger.forget("r"), ledger.answered(1, (), now)),
+    "answers before its claim is heard of again": lambda ledger, now: (
+        ledger.answered(1, of((0,)), now),
+        ledger.claimed(1, worker=7, items=1, now=now),
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+def test_a_worker_that_has_a_dead_producers_batch_idles_only_once_it_is_done_with_it(end):
+    ledger = Ledger()
+    ledger.sent(1, of((0,)), now=0)
+    ledger.claimed(1, worker=7, items=1, now=0)
+    ledger.abandon()
+    ledger.sent(2, of((0,), "other"), now=1)
+    assert ledger.lost(before=99) == ()
+    end(ledger, now=100)
+    ledger.sent(3, of((1,), "other"), now=50)
+    assert ledger.lost(before=99.9) == ()
+    assert Resend(3, of((1,), "other"), alone=False) in ledger.lost(before=100.1)
+
+
+def test_workers_idle_from_the_last_answer_on_however_long_ago_a_batch_was_sent():
+    ledger = Ledger()
+    for batch in (1, 2):
+        ledger.sent(batch, of((batch,)), now=0)
+    ledger.claimed(1, worker=7, items=1, now=0)
+    ledger.answered(1, of((1,)), now=10)
+    assert ledger.lost(before=9) == ()
+    assert ledger.lost(before=10.1) == (Resend(2, of((2,)), alone=False),)
 
 
 @settings(max_examples=200)
@@ -107,7 +143,7 @@ def test_no_frame_is_ever_lost(data):
                 batch = next(iter(held))
                 frames = held.pop(batch)
                 answered.update(frames)
-                ledger.answered(batch, of(frames))
+                ledger.answered(batch, of(frames), now=0)
             case "die":
                 held.clear()
                 queue.clear()
@@ -139,7 +175,7 @@ def test_a_batch_that_many_later_ones_have_overtaken_was_lost_however_busy_the_w
         ledger.sent(batch, of((batch,), "s"), now=0)
         ledger.claimed(batch, 1, items=1, now=0)
         if batch <= OVERTAKEN:
-            ledger.answered(batch, of((batch,), "s"))
+            ledger.answered(batch, of((batch,), "s"), now=0)
     assert ledger.lost(before=-1) == (Resend(1, of((0,)), alone=False),)
 
 
@@ -217,7 +253,7 @@ def test_a_stop_and_a_kill_are_no_proof():
 def test_a_claim_that_is_heard_of_after_its_answer_keeps_nobody_busy():
     ledger = Ledger()
     ledger.sent(1, of((0,)), now=0)
-    ledger.answered(1, of([0]))
+    ledger.answered(1, of([0]), now=0)
     ledger.claimed(1, worker=7, items=1, now=0)
     assert ledger.overdue(now=99, limit=1) == []
 
@@ -246,7 +282,7 @@ def test_a_batch_may_take_as_long_as_all_its_frames():
     assert ledger.overdue(now=100.9, limit=1) == []
     assert ledger.overdue(now=101.1, limit=1) == [8]
     assert ledger.overdue(now=104.1, limit=1) == [7, 8]
-    ledger.answered(1, of([0]))
+    ledger.answered(1, of([0]), now=0)
     ledger.died(8, now=104)
     assert ledger.overdue(now=999, limit=1) == []
 
@@ -260,4 +296,4 @@ def test_batches_of_a_dead_producer_are_nobodys_but_their_worker_is_watched():
     assert ledger.next_batch == 6
     assert ledger.overdue(now=3, limit=1) == [7]
     assert ledger.lost(before=99) == () and ledger.died(7, now=3).resend == ()
-    assert not ledger.answered(5, of([2]))
+    assert not ledger.answered(5, of([2]), now=0)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import psutil
 import pytest
 import zmq
 
@@ -21,10 +22,31 @@ from inference.gate import show_key
 from inference.pipeline import Pipeline
 
 Strike = Callable[..., None]
+StrikeAtWorker = Callable[[Pipeline, random.Random], int | None]
+"""Gives the number of the process that it hit; None: no worker was there to be hit."""
 
 
 def _workers(pipeline: Pipeline) -> list[int]:
-    return [pid for name, pid in pipeline.processes().items() if name != "producer" and pid is not None]
+    """Those that live: not who was hit before and is not replaced yet."""
+    children = pipeline.processes().items()
+    return [pid for name, pid in children if name != "producer" and pid is not None and _lives(pid)]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _strike_at_worker(number: int) -> StrikeAtWorker:
+    def strike(pipeline: Pipeline, chance: random.Random) -> int | None:
+        workers = _workers(pipeline)
+        hit = chance.choice(workers) if workers else None
+        _signal(hit, number)
+        return hit
+
+    return strike
 
 
 def _signal(pid: int | None, number: int) -> None:
@@ -33,27 +55,15 @@ def _signal(pid: int | None, number: int) -> None:
 
 
 @pytest.fixture
-def killed_worker() -> Strike:
+def killed_worker() -> StrikeAtWorker:
     """Kills a worker, chosen by a random generator."""
-
-    def strike(pipeline: Pipeline, chance: random.Random) -> None:
-        workers = _workers(pipeline)
-        if workers:
-            _signal(chance.choice(workers), signal.SIGKILL)
-
-    return strike
+    return _strike_at_worker(signal.SIGKILL)
 
 
 @pytest.fixture
-def stopped_worker() -> Strike:
+def stopped_worker() -> StrikeAtWorker:
     """Stops a worker for good, as a debugger or a paging machine would: it lives and does nothing."""
-
-    def strike(pipeline: Pipeline, chance: random.Random) -> None:
-        workers = _workers(pipeline)
-        if workers:
-            _signal(chance.choice(workers), signal.SIGSTOP)
-
-    return strike
+    return _strike_at_worker(signal.SIGSTOP)
 
 
 @pytest.fixture

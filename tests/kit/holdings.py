@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,7 @@ class Holdings:
     memory: int
     hidden: int
     shared: frozenset[str]
-    """Names in shared memory that were made by them or by anybody else."""
+    """Names in shared memory that are theirs."""
 
     def __str__(self) -> str:
         return (
@@ -39,8 +41,32 @@ def of(family: list[psutil.Process]) -> Holdings:
         sum(process.num_fds() for process in family),
         sum(process.memory_full_info().uss for process in family),
         sum(hidden(process.pid) for process in family),
-        frozenset(path.name for path in SHARED.glob("*")),
+        shared(family),
     )
+
+
+def shared(family: list[psutil.Process]) -> frozenset[str]:
+    """Names in shared memory that one of these processes holds, or that bear its number.
+
+    The program makes none of its own. Of its libraries, joblib tries at its import whether there are
+    semaphores: for a moment there is one that bears the number of its process. Whatever else is there is
+    somebody else's: all programs of a machine have their names in one place.
+    """
+    held = {name for process in family for name in _held(process.pid)}
+    numbers = {str(process.pid) for process in family}
+    marked = {path.name for path in SHARED.glob("*") if numbers.intersection(re.findall(r"\d+", path.name))}
+    return frozenset(held | marked)
+
+
+def _held(pid: int) -> set[str]:
+    """Names in shared memory that a process has open or mapped, also those that are deleted."""
+    places = []
+    with suppress(OSError):  # it has ended meanwhile
+        places += [line.split(maxsplit=5)[-1] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # it was closed meanwhile
+                places.append(str(descriptor.readlink()))
+    return {place.removeprefix(f"{SHARED}/") for place in places if place.startswith(f"{SHARED}/")}
 
 
 def hidden(pid: int) -> int:

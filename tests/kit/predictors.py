@@ -157,7 +157,10 @@ class GivesNonsense(ReadsNumber):
 
 
 class Slow(ReadsNumber):
-    """Takes `seconds` for a batch, and as long to load as `setup` says; the file `began` gets a line then."""
+    """Takes `seconds` for a batch, and as long to load as `setup` says, or until there is the file `until`.
+
+    The file `began` gets a line when it begins to load.
+    """
 
     def setup(self) -> None:
         """Load slowly."""
@@ -165,6 +168,8 @@ class Slow(ReadsNumber):
             with Path(self.say["began"]).open("a") as file:
                 print(os.getpid(), file=file)
         time.sleep(float(self.say.get("setup", 0)))
+        while "until" in self.say and not Path(self.say["until"]).exists():
+            time.sleep(0.02)
 
     def predict(self, batch: Sequence[Any], options: PoseOptions) -> list[PosePrediction]:
         """Predict slowly."""

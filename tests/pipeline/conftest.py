@@ -76,6 +76,14 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield Bench(pipeline, folder)
 
 
+@pytest.fixture
+def loading_until_told(bench: Bench, tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A model of the bench that does not get done with loading, and what has it get done."""
+    told = tmp_path / "told"
+    yield bench.model(f"{tmp_path.name}.slow", f"until={told}"), told.touch
+    told.touch()
+
+
 def frames_of(events: list[RunEvent]) -> list[Result | Failed]:
     """The frames among a run's events."""
     return [event for event in events if isinstance(event, Result | Failed)]

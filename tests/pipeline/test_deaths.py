@@ -53,20 +53,22 @@ def test_thirty_kills_and_three_stops_in_5000_frames_lose_nothing(bench, killed_
     before = counted(bench, "inference_worker_restarts_total")
     moments = sorted(chance.sample(range(4900), 33))
     stops = set(moments[5::11])
+    hit = set()
 
     def strike(event):
         if event.index in moments:
-            (stopped_worker if event.index in stops else killed_worker)(bench.pipeline, chance)
+            hit.add((stopped_worker if event.index in stops else killed_worker)(bench.pipeline, chance))
 
     disturbed = bench.watch(bench.run(video), strike)
     check_every_frame_once(disturbed, 0, 5000)
     np.testing.assert_array_equal(points(disturbed), points(undisturbed))
-    # two may have hit the same process
-    assert counted(bench, "inference_worker_restarts_total") - before >= 20
+    hit.discard(None)
+    assert len(hit) >= 20
+    wait_until(lambda: counted(bench, "inference_worker_restarts_total") - before >= len(hit), 30)
 
 
 def test_no_frame_is_given_up_in_a_hail_of_kills(bench, killed_worker, every_now_and_then):
-    video, chance, before = bench.video("more.avi", 400), random.Random(6), bench.pipeline.restarts
+    video, chance, before = bench.video("more.avi", 250), random.Random(6), bench.pipeline.restarts
 
     def strike():
         if bench.pipeline.ready_workers:  # else it could go on for ever
@@ -75,19 +77,21 @@ def test_no_frame_is_given_up_in_a_hail_of_kills(bench, killed_worker, every_now
     stop = every_now_and_then(strike, chance, 0.5)
 
     def halt(event):
-        if event.index == 300:
+        if event.index == 200:
             stop.set()
 
     model = bench.model("slowish.slow", "seconds=0.1")
-    check_every_frame_once(bench.watch(bench.run(video, model), halt), 0, 400)
+    check_every_frame_once(bench.watch(bench.run(video, model), halt), 0, 250)
     assert bench.pipeline.restarts - before >= 5
 
 
 def test_a_worker_stopped_while_idle_is_replaced(bench, stopped_worker):
-    before = bench.pipeline.restarts
     wait_until(lambda: bench.pipeline.ready_workers == 2, 30)
-    stopped_worker(bench.pipeline, random.Random(1))
-    wait_until(lambda: bench.pipeline.restarts == before + 1 and bench.pipeline.ready_workers == 2, 30)
+    before = bench.pipeline.restarts
+    stopped = stopped_worker(bench.pipeline, random.Random(1))
+    wait_until(lambda: stopped not in bench.pipeline.processes().values(), 30)
+    assert bench.pipeline.restarts > before
+    wait_until(lambda: bench.pipeline.ready_workers == 2, 30)
 
 
 @pytest.mark.parametrize("gil", ["", "gil=1"])
@@ -133,6 +137,24 @@ def test_a_producer_killed_again_and_again_loses_nothing(bench, killed_producer)
     check_every_frame_once(bench.watch(other), 100, 140)
 
 
+def test_nothing_is_taken_for_lost_while_a_slow_worker_has_what_a_dead_producer_sent(
+    tmp_path, killed_producer, caplog
+):
+    with start(tmp_path, n_servers=1) as slow:
+        slow.start([])
+        bench = Bench(slow, tmp_path)
+        model = bench.model("s.slow", "seconds=3")
+
+        def strike(event):
+            if event.index == 0:
+                killed_producer(slow)
+
+        run = bench.run(bench.video("v.avi", 20), model, stop=5)
+        check_every_frame_once(bench.watch(run, strike), 0, 5)
+        assert slow.producer_restarts == 1
+    assert "sent again" not in caplog.text
+
+
 def test_a_stopped_producer_is_replaced_and_its_runs_go_on(bench, stopped_producer):
     before = bench.pipeline.producer_restarts
 
@@ -141,7 +163,7 @@ def test_a_stopped_producer_is_replaced_and_its_runs_go_on(bench, stopped_produc
             stopped_producer(bench.pipeline)
 
     check_every_frame_once(bench.watch(bench.run(bench.video("some.avi", 600)), strike), 0, 600)
-    assert bench.pipeline.producer_restarts == before + 1
+    assert bench.pipeline.producer_restarts > before
 
 
 def test_everybody_killed_at_once_loses_nothing(bench):
@@ -154,9 +176,10 @@ def test_everybody_killed_at_once_loses_nothing(bench):
 
 
 def test_a_run_begun_while_there_is_no_producer_is_served(bench, killed_producer):
-    video = bench.video("few.avi", 100)
+    video, killed = bench.video("few.avi", 100), bench.pipeline.processes().get("producer")
     killed_producer(bench.pipeline)
-    wait_until(lambda: "producer" not in bench.pipeline.processes(), 10)
+    # there is none, or one that is not bound yet
+    wait_until(lambda: bench.pipeline.processes().get("producer") != killed, 30)
     check_every_frame_once(bench.watch(bench.run(video)), 0, 100)
 
 
@@ -247,8 +270,8 @@ def test_a_process_that_the_system_does_not_give_is_asked_for_again(bench, monke
 
 def test_who_was_asleep_itself_blames_nobody(bench):
     """As after Ctrl-Z, or when a virtual machine was stopped: nobody was asked meanwhile."""
-    before = bench.pipeline.restarts, bench.pipeline.producer_restarts
     wait_until(lambda: bench.pipeline.ready_workers == 2, 30)
+    before = bench.pipeline.restarts, bench.pipeline.producer_restarts
     # the watcher cannot look while this holds its lock
     with bench.pipeline._lock:
         time.sleep(4 * LIMIT)

@@ -7,6 +7,7 @@ import app as web
 from inference.admission import OPEN
 from inference.settings import Settings
 from tests.kit import raw
+from tests.kit.waiting import wait_until
 from tests.server.guarded import ALLY, TOKEN, guarded
 
 QUERY = {"video_name": "a.avi", "model_name": "m.number", "stop": 1}
@@ -160,6 +161,7 @@ def test_only_known_hosts_are_served(door, host, status):
     ],
 )
 def test_another_sites_page_cannot_start_work(site, client, headers):
+    wait_until(lambda: site.pipeline.active_runs == 0, 10)
     for address in (site.address, client.base_url):
         response = httpx.get(f"{address}generate_predictions", params=QUERY, headers={**BEARER, **headers})
         assert response.status_code == 403

@@ -96,13 +96,21 @@ def test_the_page_answers_soon_and_each_process_has_only_libraries_of_its_own(pr
         if running.answered_after < 2:
             break
         running.kill()
-    assert running.answered_after < 2
+    else:  # a slow machine takes some 7 s and more for TensorFlow alone
+        running = program()
+        assert running.answered_after < max(2, 0.3 * seconds_of("import tensorflow"))
     running.wait_until_ready()
     web, *children = running.family()
     assert {FLASK, "zmq"} <= compiled(web)
     assert not {"tensorflow", "openvino", "cv2"} & compiled(web)
     wait_until(lambda: {"zmq", "cv2"} <= set().union(*map(compiled, children)), 10)
     assert not {FLASK, "tensorflow"} & set().union(*map(compiled, children))
+
+
+def seconds_of(code):
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    return time.monotonic() - began
 
 
 @pytest.mark.parametrize("flag", ["--port", "-producer_send_port", "-consumer_send_port"])

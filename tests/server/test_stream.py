@@ -161,6 +161,14 @@ def open_stream(site, **query):
     return connection
 
 
+def hold(server, held):
+    """Open a stream if one more is served; how many are held."""
+    connection = open_stream(server, video_name="long.mp4", model_name="m.number")
+    is_served = connection.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
+    held.append(connection) if is_served else connection.close()
+    return len(held)
+
+
 def wait_for_runs(site, count, patience):
     return wait_until(lambda: site.pipeline.active_runs == count, patience)
 
@@ -168,6 +176,7 @@ def wait_for_runs(site, count, patience):
 @pytest.mark.parametrize("moment", ["playing", "never reading", "loading", "slowly"])
 def test_leaving_ends_the_run_within_a_second(site, moment):
     wait_for_runs(site, 0, 10)
+    before = predicted(site)
     model = "late.slow" if moment in ("loading", "slowly") else "m.number"
     if moment == "loading":
         (site.folder / model).write_text(f"setup=3 seconds=0.2 at={time.monotonic()}")
@@ -180,18 +189,17 @@ def test_leaving_ends_the_run_within_a_second(site, moment):
         while b"frame_idx" not in connection.recv(10_000):
             pass
     if moment == "never reading":
-        wait_until_stalled(site)
+        # every buffer on the way to a viewer that does not read is full
+        wait_until(lambda: predicted(site) > before, 30)
+        wait_until_still(lambda: predicted(site))
     connection.close()
     assert wait_for_runs(site, 0, 5) < 1
 
 
-def wait_until_stalled(site):
-    """Wait until every buffer on the way to a viewer that does not read is full."""
-
-    def count():
-        return re.search(rb'frames_total{outcome="predicted"} (.*)', site.pipeline.metrics.text())[1]
-
-    wait_until_still(count)
+def predicted(site):
+    """How many frames have been predicted."""
+    found = re.search(rb'frames_total{outcome="predicted"} (.*)', site.pipeline.metrics.text())
+    return float(found[1])
 
 
 def test_twenty_streams_at_once_leave_the_page_quick_and_each_is_whole(site):
@@ -215,15 +223,18 @@ def test_a_stream_is_never_cached_and_says_its_type(site):
     with httpx.stream("GET", f"{site.address}generate_predictions", params={**QUERY, "stop": 1}) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         assert response.headers["cache-control"] == "no-store"
+        assert "event: done" in "".join(response.iter_text())
 
 
 def test_a_head_request_starts_no_run(site):
+    wait_for_runs(site, 0, 10)
     response = httpx.head(f"{site.address}generate_predictions", params=QUERY)
     assert response.status_code == 200
     assert site.pipeline.active_runs == 0
 
 
 def test_lists_health_and_metrics(site):
+    wait_until(lambda: site.pipeline.health().status == "ready", 60)
     assert httpx.get(f"{site.address}get_available_videos").json() == sorted(
         path.name for path in site.folder.iterdir() if path.suffix in (".avi", ".mp4")
     )
@@ -248,7 +259,9 @@ def test_the_page_and_what_it_needs_come_from_here(site):
 
 
 def test_more_streams_than_are_served_are_told_to_come_back(site):
-    connections = [open_stream(site, video_name="long.mp4", model_name="m.number") for _ in range(64)]
+    wait_for_runs(site, 0, 10)
+    connections = []
+    wait_until(lambda: hold(site, connections) == 64, 30)
     wait_for_runs(site, 64, 30)
     response = httpx.get(f"{site.address}generate_predictions", params=QUERY)
     assert response.status_code == 503

@@ -49,8 +49,11 @@ def viewer_that_never_reads(program):
     opened = []
 
     def begin(count):
+        before = predicted(program)
         opened.extend(ask(program) for _ in range(count))
-        wait_until_still(lambda: metric(program, 'inference_frames_total{outcome="predicted"}'))
+        wait_until(lambda: metric(program, "inference_runs_active") >= count, 30)
+        wait_until(lambda: predicted(program) >= before + count, 30)
+        wait_until_still(lambda: predicted(program))
 
     yield begin
     for connection in opened:
@@ -77,6 +80,10 @@ def viewer_that_reads_a_byte_a_second(program):
 def metric(program, name):
     lines = httpx.get(f"{program.address}metrics").text.splitlines()
     return next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
+def predicted(program):
+    return metric(program, 'inference_frames_total{outcome="predicted"}')
 
 
 def decoded(program):
@@ -173,4 +180,4 @@ def test_viewers_that_do_not_read_cost_memory_once(
 
 def test_all_that_left_is_given_back(program):
     wait_until(lambda: metric(program, "inference_runs_active") == 0, 5)
-    assert all(process.status() != psutil.STATUS_ZOMBIE for process in program.family())
+    wait_until(lambda: all(one.status() != psutil.STATUS_ZOMBIE for one in program.family()), 5)

@@ -116,6 +116,7 @@ def test_after_much_use_the_program_holds_what_it_held(tmp_path):
         _use(program, FRAMES // 4)
         before = _at_rest(program)
         did = _use(program, FRAMES)
+        wait_until(lambda: holdings.shared(program.family()) <= before.shared, 20)
         after = _at_rest(program)
         print(f"\n{dict(did)}\nbefore: {before}\nafter:  {after}")
     finally:
@@ -124,7 +125,6 @@ def test_after_much_use_the_program_holds_what_it_held(tmp_path):
     assert after.threads <= before.threads
     assert after.descriptors <= before.descriptors
     assert after.hidden == before.hidden
-    assert after.shared <= before.shared
     assert after.memory <= before.memory * GROWTH
 
 
