@@ -93,9 +93,9 @@ TEXT = "A recording that could not be found: 404.\n"
     ],
 )
 def test_a_text_is_no_video_whatever_it_is_called(site, text):
-    response = upload(site, "text.mp4", text)
-    assert response.status_code == 400 and "text.mp4 holds text" in response.json()["error"]
-    check_nothing_is_kept(site, "text.mp4")
+    response = upload(site, "not-found.mp4", text)
+    assert response.status_code == 400 and "not-found.mp4 holds text" in response.json()["error"]
+    check_nothing_is_kept(site, "not-found.mp4")
 
 
 def check_nothing_is_kept(site, name):
