@@ -170,13 +170,19 @@ function start() {
   if (!allows(player.state, 'start')) return
   if (!video.value) return showError('Choose a video first.')
   if (!model.value) return showError('Choose a model first.')
-  const atEnd = player.state === 'done' && player.end !== null && at >= player.end - 1
+  const first = firstFrame()
   clearTimeout(seekTimer)
   seeking = typing = false
   showError('')
   resetFigures()
   runId = newRunId()
-  player.start(runFrom(atEnd || isLive(video.value) ? 0 : at))
+  player.start(runFrom(first))
+}
+
+/** Where a start begins: at the place shown, unless that is the end. */
+function firstFrame() {
+  const atEnd = player.state === 'done' && player.end !== null && at >= player.end - 1
+  return atEnd || isLive(video.value) ? 0 : at
 }
 
 /** A run of what is chosen now: every stream of it has one name, under which the server records it. */
@@ -297,6 +303,7 @@ function showState(state, reason) {
   }
   showKind()
   if (view.frame !== null && state !== 'starting') showDrawnPlace()
+  showFirst()
   rate.clear()
   showWaiting()
   slowTick()
@@ -399,17 +406,20 @@ function showPlace(frame) {
   el.seek.value = frame
   if (!typing) el['frame-number'].value = frame
   el.time.textContent = videoTime(frame, info?.fps)
-  el.start.title = `Start${fromWhere()}`
+  showFirst()
 }
 
-/** @returns {string} where a start begins, if that is not the beginning */
-function fromWhere() {
-  return at > 0 && !isLive(video.value) ? ` from frame ${at}` : ''
+function showFirst() {
+  el.start.title = `Start${fromFirst()}`
+}
+
+function fromFirst() {
+  return firstFrame() > 0 ? ` from frame ${firstFrame()}` : ''
 }
 
 function showInvitation() {
   el.lead.textContent = video.value && model.value
-    ? `Press Start to watch ${videoTitle(video.value)}${fromWhere()}.`
+    ? `Press Start to watch ${videoTitle(video.value)}${fromFirst()}.`
     : 'Choose a video and a model, then press Start.'
 }
 

@@ -304,6 +304,17 @@ def test_stop_ends_the_stream_within_a_second(page, server):
     expect(page.locator("#state")).to_have_text("Ready")
 
 
+def test_start_says_where_it_begins(page, server):
+    play(page, "pair.mp4", frames=3)
+    frame = pause(page)
+    button(page, "Stop").click()
+    expect(button(page, "Start")).to_have_attribute("title", f"Start from frame {frame}")
+    button(page, "Start").click()
+    wait(page, "viewer.state === 'done'")
+    assert server.streams[-1].query["start"] == str(frame)
+    expect(button(page, "Start")).to_have_attribute("title", "Start")
+
+
 @pytest.mark.parametrize("video", ["slow.mp4", "loading.mp4"])
 def test_leaving_the_page_ends_the_stream_within_a_second(page, server, video):
     page.get_by_label("Video", exact=True).select_option(video)
