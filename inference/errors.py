@@ -43,6 +43,10 @@ class JournalError(Conflict):
     """A recording cannot be continued by this run, or cannot be read."""
 
 
+class JournalInUse(JournalError):
+    """Another program has a recording open."""
+
+
 class NotLoggedIn(InferenceError):
     """A request has neither the token nor the cookie of a login."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from inference import records
-from inference.errors import JournalError, WireError
+from inference.errors import JournalError, JournalInUse, WireError
 from inference.journal_index import Index
 from inference.messages import EndRecord, FailureRecord, FrameRecord, Instances, RunFacts
 
@@ -76,9 +76,8 @@ class Journal(Index):
         with os.fdopen(self._file, "rb", closefd=False) as file:
             for record, start, stop in records.read(file, records.glance):
                 if start == 0:
-                    if not isinstance(record, RunFacts):
-                        break
-                    self.facts = record
+                    # whole, and not understood: a later version's, which is not to be lost
+                    self.facts = _facts(self.path, record)
                 self.note(record, start)
                 self.size = stop
         # what a write that was cut off left behind would hide all that follows
@@ -119,10 +118,15 @@ class Journal(Index):
             return None
         return record
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the file is still at its path: somebody may have deleted it by hand."""
+        return _is_at(self.path, self._file)
+
     def close(self) -> None:
         """Close the file; nothing can be written any more."""
         with self._lock:
-            os.close(self._file)
+            _let_go(self._file)
             self._file = -1
 
 
@@ -139,7 +143,7 @@ def remove(path: Path) -> None:
     except OSError as error:
         raise _cannot(path, "deleted", error) from error
     finally:
-        os.close(file)
+        _let_go(file)
 
 
 def _open_alone(path: Path, flags: int = 0) -> int:
@@ -153,12 +157,18 @@ def _open_alone(path: Path, flags: int = 0) -> int:
         except BaseException as error:
             os.close(file)
             if isinstance(error, BlockingIOError):
-                raise JournalError(
-                    f"The run {path.stem} is open in another program: end that one first."
+                raise JournalInUse(
+                    f"The recording {path.stem} is open in another program: end that one first."
                 ) from error
             raise
         # whoever had it open a moment ago has deleted it
         os.close(file)
+
+
+def _let_go(file: int) -> None:
+    # closing is not enough: a process that is being started at this moment has a copy, and with it the lock
+    fcntl.flock(file, fcntl.LOCK_UN)
+    os.close(file)
 
 
 def _is_at(path: Path, file: int) -> bool:
@@ -224,14 +234,17 @@ def _begun(path: Path, decode: records.Decode) -> Iterator[tuple[RunFacts, Itera
     try:
         with path.open("rb") as file:
             others = records.read(file, decode)
-            facts, _, _ = next(others, (None, 0, 0))
-            if not isinstance(facts, RunFacts):
-                raise JournalError(
-                    f"The recording {path.stem} is empty or damaged: it does not say what it is of."
-                )
-            yield facts, others
+            record, _, _ = next(others, (None, 0, 0))
+            yield _facts(path, record), others
     except OSError as error:
         raise _cannot(path, "read", error) from error
+
+
+def _facts(path: Path, record: Any) -> RunFacts:
+    """A journal's first record; JournalError if it is none."""
+    if not isinstance(record, RunFacts):
+        raise JournalError(f"The recording {path.stem} is empty or damaged: it does not say what it is of.")
+    return record
 
 
 def _cannot(path: Path, what: str, error: OSError) -> JournalError:

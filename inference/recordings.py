@@ -73,6 +73,9 @@ class Recordings:
         try:
             # a second stream of the run waits here for the first, and nobody else does
             with held.opening:
+                if held.journal and held.users == 1 and not held.journal.is_there:
+                    held.journal.close()
+                    held.journal = None
                 if held.journal is None:
                     self.folder.mkdir(parents=True, exist_ok=True)
                     with self._lock:

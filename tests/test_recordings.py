@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -196,7 +197,7 @@ def test_a_second_program_deletes_no_run_that_the_first_one_writes(tmp_path):
     said = subprocess.run(
         [sys.executable, "-c", SECOND, str(tmp_path)], cwd=HERE, capture_output=True, text=True, check=True
     )
-    assert said.stdout == "The run run-live-000 is open in another program: end that one first.\n"
+    assert said.stdout == "The recording run-live-000 is open in another program: end that one first.\n"
     held.add(FrameRecord(0, instances(0, 1), (0,)))
     listed = {one.run_id: (one.frames, one.active) for one in first.summaries()}
     assert listed == {"run-live-000": (1, True), "run-second-00": (0, False)}
@@ -238,3 +239,38 @@ def test_what_was_listed_of_runs_that_are_gone_is_forgotten(tmp_path):
     gc.collect()
     held = [one for one in gc.get_objects() if isinstance(one, Summary)]
     assert not [one for one in held if one.run_id == "run-forgotten"]
+
+
+def test_a_journal_is_free_once_it_is_closed_whatever_is_being_started_meanwhile(tmp_path):
+    """A process between fork and exec has a copy of every open file, and with it of its lock."""
+    path = tmp_path / f"{RUN}.journal"
+    held = Journal(path, facts(RUN))
+    copy = os.dup(held._file)
+    held.close()
+    remove(path)
+    os.close(copy)
+    assert not path.exists()
+
+
+def test_a_journal_of_a_later_version_is_refused_and_kept(folder):
+    path = folder.path(RUN)
+    whole = path.read_bytes()
+    length, _ = records.HEAD.unpack_from(whole)
+    body, rest = whole[records.HEAD.size :][:length], whole[records.HEAD.size + length :]
+    body = body.replace(b'"RunFacts"', b'"RunFakts"')
+    later = records.HEAD.pack(length, zlib.crc32(body)) + body + rest
+    assert later != whole
+    path.write_bytes(later)
+    with pytest.raises(JournalError, match="does not say what it is of"):
+        folder.open(facts(RUN))
+    assert path.read_bytes() == later
+
+
+def test_a_journal_that_was_deleted_by_hand_is_begun_anew(folder):
+    folder.close(folder.open(facts(RUN)))
+    folder.path(RUN).unlink()
+    held = folder.open(facts(RUN))
+    held.add(FrameRecord(3, instances(3, 1), (0,)))
+    folder.close(held)
+    (listed,) = folder.summaries()
+    assert (listed.first, listed.frames) == (3, 1)

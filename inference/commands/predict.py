@@ -13,6 +13,8 @@ import argparse
 import signal
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inference import exports, frames
@@ -20,7 +22,7 @@ from inference.catalog import VIDEO_SUFFIXES, ModelFile, model_file
 from inference.commandline import add_engine, engine_error
 from inference.commands.export import endings, format_of, write
 from inference.commands.progress import VERBOSITIES, Report, reporter
-from inference.errors import InferenceError, JournalError, NotFound, RequestError, VideoError
+from inference.errors import InferenceError, JournalError, JournalInUse, NotFound, RequestError, VideoError
 from inference.frames import Range
 from inference.journal import Journal, Recording, read, remove
 from inference.logs import configure_log
@@ -203,8 +205,20 @@ class _Beside:
 
     def open(self, facts: RunFacts) -> Journal:
         """Begun, or continued if it is of the same."""
-        try:
+        with self._advised():
             return Journal(self.path, facts)
+
+    def read(self) -> Recording | None:
+        """What it holds, if it is there."""
+        with self._advised():
+            return read(self.path) if self.path.is_file() and self.path.stat().st_size else None
+
+    @contextmanager
+    def _advised(self) -> Iterator[None]:
+        try:
+            yield
+        except JournalInUse:
+            raise
         except JournalError as error:
             raise JournalError(
                 f"{self.path.name} cannot be continued. {error} Give --overwrite, or another -o."
@@ -228,7 +242,7 @@ def _predict(
         remove(beside.path)
     wanted: list[Range] = options.frames or [(0, None)]
     with reporter(options.verbosity, video.name) as report:
-        recording = _recorded(beside)
+        recording = beside.read()
         todo = frames.missing(wanted, _done(recording), recording.end if recording else None)
         for part in todo or [(0, 0)]:
             _run_part(pipeline, _request(model, video, part, options), beside, wanted, report, options)
@@ -236,17 +250,10 @@ def _predict(
     if options.no_empty_frames:
         recording.frames = {frame: found for frame, found in recording.frames.items() if len(found)}
     write(recording, out, form, options.verbosity)
-    beside.path.unlink()
+    with suppress(JournalInUse):  # another program goes on with it
+        remove(beside.path)
     if options.verbosity == "rich":
         print(_summary(recording, out), file=sys.stderr)
-
-
-def _recorded(beside: _Beside) -> Recording | None:
-    try:
-        return read(beside.path) if beside.path.is_file() and beside.path.stat().st_size else None
-    except JournalError:
-        beside.path.unlink()  # cut off before it said anything
-        return None
 
 
 def _done(recording: Recording | None) -> set[int]:

@@ -44,10 +44,14 @@ class _NotStored(Error):  # type: ignore[misc]
     reason = "Insufficient Storage"
 
     def __init__(self, why: str) -> None:
-        super().__init__(
-            f"The server cannot keep what is sent ({why}). Make room where it has its temporary files "
-            "(TMPDIR), then send it again."
-        )
+        super().__init__(f"What is sent could not be written to the folder for temporary files: {why}")
+
+
+def why_not(error: OSError) -> str:
+    """Why nothing could be written to a folder, and what is to be done there."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    todo = "Make room there" if full else "See to it that the program can write there"
+    return f"{os.strerror(error.errno or errno.EIO)}. {todo}, then send it again."
 
 
 class _Body(OverflowableBuffer):  # type: ignore[misc]
@@ -63,7 +67,7 @@ class _Body(OverflowableBuffer):  # type: ignore[misc]
         except OSError as error:
             log.exception("a request's body cannot be kept")
             # not the error, which would keep the file open by its traceback
-            self.failed = os.strerror(error.errno or errno.EIO)
+            self.failed = why_not(error)
             self.close()
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import codecs
 import logging
 import os
 import re
@@ -18,6 +18,7 @@ from inference.catalog import VIDEO_SUFFIXES
 from inference.containers import lacks_contents
 from inference.errors import NotStored, RequestError, TooLarge
 from inference.settings import Settings
+from inference.web.intake import why_not
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ _LOOKED_AT = 1 << 16
 _OF_TEXT = bytes((*b"\b\t\n\v\f\r\x1b", *range(0x20, 0x100)))
 """Bytes of a text, in any of the usual encodings; every kind of video has others soon, but for this one:"""
 _TEXTUAL = b"YUV4MPEG2 "
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MARKS_OF_TEXT = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def add_uploads(app: Flask, settings: Settings) -> None:
@@ -90,11 +91,7 @@ def store(stream: IO[bytes], length: int, folder: Path, name: str) -> str:
         return _placed(part, folder, name)
     except OSError as error:
         log.exception("an upload could not be stored")
-        reason = os.strerror(error.errno or errno.EIO)
-        todo = "Make room there" if error.errno in _FULL else "See to it that the program can write there"
-        raise NotStored(
-            f"{name} could not be written to the data folder ({reason}). {todo}, then send it again."
-        ) from error
+        raise NotStored(f"{name} could not be written to the data folder: {why_not(error)}") from error
     finally:
         with suppress(OSError):
             part.unlink()
@@ -104,7 +101,8 @@ def _check(file: BinaryIO, name: str) -> None:
     """RequestError for what certainly is no video, or one in which nothing can be found. Decodes nothing."""
     file.seek(0)
     head = file.read(_LOOKED_AT)
-    if not head.translate(None, _OF_TEXT) and not head.startswith(_TEXTUAL):
+    is_text = head.startswith(_MARKS_OF_TEXT) or not head.translate(None, _OF_TEXT)
+    if is_text and not head.startswith(_TEXTUAL):
         raise RequestError(f"{name} holds text: it is no video, whatever its name says, and was not kept.")
     if lacks_contents(file):
         raise RequestError(

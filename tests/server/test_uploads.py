@@ -89,6 +89,7 @@ TEXT = "A recording that could not be found: 404.\n"
         pytest.param(TEXT.encode(), id="short"),
         pytest.param(TEXT.encode() * 5000, id="long"),
         pytest.param("Größe\t3 µm\r\n".encode("latin-1") * 50, id="not UTF-8"),
+        pytest.param(TEXT.encode("utf-16"), id="UTF-16"),
         pytest.param(b"#EXTM3U\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n", id="a list of videos"),
     ],
 )
@@ -168,7 +169,7 @@ def test_a_disk_without_hard_links_takes_videos_and_replaces_none(tmp_path, monk
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(NotStored, match=r"a\.mp4 could not be written .* \(Not a directory\)") as raised:
+    with pytest.raises(NotStored, match=r"a\.mp4 could not be written .*: Not a directory\. See to it") as raised:
         store(io.BytesIO(b"\0"), 1, tmp_path / "file", "a.mp4")
     assert str(tmp_path) not in str(raised.value)
 
@@ -190,7 +191,7 @@ def test_a_full_disk_is_said_and_room_is_enough_to_go_on(program, tmp_path):
         response = upload(site, "sent.mp4", os.urandom(size))
         assert response.status_code == 507
         said = response.json()["error"]
-        assert where in said and "(File too large)" in said and str(tmp_path) not in said
+        assert where in said and "File too large. Make room" in said and str(tmp_path) not in said
         assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Connection"] == "close"
     assert in_chunks(site, os.urandom(5_000_000)).status_code == 507
