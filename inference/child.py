@@ -115,8 +115,9 @@ class Child:
 
     def kill(self, why: str) -> None:
         """End the process at once, even a stopped one; `epitaph` will say why."""
-        log.warning("%s is killed: %s", self.name, why)
-        self._killed_for = self._killed_for or why
+        if not self._killed_for:
+            log.warning("%s is killed: %s", self.name, why)
+            self._killed_for = why
         self._process.kill()
 
     @property

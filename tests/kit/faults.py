@@ -39,9 +39,16 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def _strike_at_worker(number: int) -> StrikeAtWorker:
+def _connected(pipeline: Pipeline) -> list[int]:
+    """Those of them that take work: one stopped in its start is given minutes to go on."""
+    with pipeline._lock:
+        connected = {worker.child.pid for worker in pipeline._pool._workers.values() if worker.connected}
+    return [pid for pid in _workers(pipeline) if pid in connected]
+
+
+def _strike_at_worker(number: int, among: Callable[[Pipeline], list[int]] = _workers) -> StrikeAtWorker:
     def strike(pipeline: Pipeline, chance: random.Random) -> int | None:
-        workers = _workers(pipeline)
+        workers = among(pipeline)
         hit = chance.choice(workers) if workers else None
         _signal(hit, number)
         return hit
@@ -63,7 +70,7 @@ def killed_worker() -> StrikeAtWorker:
 @pytest.fixture
 def stopped_worker() -> StrikeAtWorker:
     """Stops a worker for good, as a debugger or a paging machine would: it lives and does nothing."""
-    return _strike_at_worker(signal.SIGSTOP)
+    return _strike_at_worker(signal.SIGSTOP, _connected)
 
 
 @pytest.fixture

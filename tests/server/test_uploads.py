@@ -169,7 +169,8 @@ def test_a_disk_without_hard_links_takes_videos_and_replaces_none(tmp_path, monk
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(NotStored, match=r"a\.mp4 could not be written .*: Not a directory\. See to it") as raised:
+    said = r"a\.mp4 could not be written .*: Not a directory\. See to it"
+    with pytest.raises(NotStored, match=said) as raised:
         store(io.BytesIO(b"\0"), 1, tmp_path / "file", "a.mp4")
     assert str(tmp_path) not in str(raised.value)
 
