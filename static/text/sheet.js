@@ -94,6 +94,8 @@ export class Sheet {
     requestAnimationFrame(() => {
       this.#scheduled = false
       this.#draw()
+      // a block that comes into sight has its own height only then
+      requestAnimationFrame(() => this.#follow())
     })
   }
 
@@ -141,8 +143,10 @@ export class Sheet {
   }
 
   #follow() {
-    if (!this.#follows) return
-    this.#element.scrollTop = this.#element.scrollHeight
+    const { scrollTop, clientHeight, scrollHeight } = this.#element
+    // where it is at the end already, setting it would only undo what a wheel does at this moment
+    if (!this.#follows || scrollTop + clientHeight >= scrollHeight) return
+    this.#element.scrollTop = scrollHeight
     this.#top = this.#element.scrollTop
   }
 
