@@ -18,7 +18,7 @@ from typing import Any
 
 from inference import records
 from inference.errors import JournalError, JournalInUse, WireError
-from inference.journal_index import Index
+from inference.journal_index import Index, holds
 from inference.messages import EndRecord, FailureRecord, FrameRecord, Instances, RunFacts
 
 SUFFIX = ".journal"
@@ -36,18 +36,17 @@ class Recording:
     """One more than the video's last frame, once a stream has reached it."""
 
     def add(self, record: Any) -> None:
-        """Take one record; what holds of it is said in `Index.takes`."""
+        """Take one record, unless it says nothing that holds."""
+        if not holds(record, self.frames, self.failures):
+            return
         match record:
             case FrameRecord(frame, instances, tracks):
-                if frame not in self.frames:
-                    self.frames[frame], self.tracks[frame] = instances, tracks
-                    self.failures.pop(frame, None)
+                self.frames[frame], self.tracks[frame] = instances, tracks
+                self.failures.pop(frame, None)
             case FailureRecord(frame, message):
-                if frame not in self.frames:
-                    self.failures[frame] = message
+                self.failures[frame] = message
             case EndRecord(end, None):
-                if end - 1 in self.frames or end - 1 in self.failures:
-                    self.end = end
+                self.end = end
 
 
 class Journal(Index):

@@ -10,6 +10,20 @@ from typing import Any
 from inference.messages import EndRecord, FailureRecord, FrameRecord, RunFacts
 
 
+def holds(record: Any, frames: Collection[int], failures: Collection[int]) -> bool:
+    """Whether a record says anything that holds behind others, which are of these frames and failures.
+
+    A frame stays as it was first predicted. An end is believed only behind a frame that is there: a stream
+    that began behind the video's end has reached none, and old journals say that it had.
+    """
+    match record:
+        case FrameRecord(frame) | FailureRecord(frame):
+            return frame not in frames
+        case EndRecord(end, None):
+            return end - 1 in frames or end - 1 in failures
+    return True
+
+
 class Index:
     """The records of one journal, noted one after the other."""
 
@@ -37,17 +51,8 @@ class Index:
         return self._places.get(frame)
 
     def takes(self, record: Any) -> bool:
-        """Whether a record says anything that holds.
-
-        A frame stays as it was first predicted. An end is believed only behind a frame that is there: a
-        stream that began behind the video's end has reached none, and old journals say that it had.
-        """
-        match record:
-            case FrameRecord(frame) | FailureRecord(frame):
-                return frame not in self._places
-            case EndRecord(end, None):
-                return end - 1 in self._places or end - 1 in self.failures
-        return True
+        """Whether a record says anything that holds."""
+        return holds(record, self._places, self.failures)
 
     def note(self, record: Any, start: int) -> None:
         """Take up a record that begins at byte `start`; of a frame's, the instances are not looked at."""

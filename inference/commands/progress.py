@@ -56,13 +56,16 @@ def _bar(what: str, unit: str) -> Iterator[Report]:
         def report(done: int, total: int | None, **figures: float) -> None:
             at_first[:] = at_first or [done]
             passed = time.monotonic() - began
-            rate = (done - at_first[0]) / passed
-            shown_rate = f"{rate:,.{1 if rate < 100 else 0}f}/s" if passed > 0.5 else ""
+            rate = _rate((done - at_first[0]) / passed) if passed > 0.5 else ""
             shown = "?" if total is None else f"{total:,}"
             others = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
-            progress.update(task, completed=done, total=total, all=shown, rate=shown_rate, figures=others)
+            progress.update(task, completed=done, total=total, all=shown, rate=rate, figures=others)
 
         yield report
+
+
+def _rate(each_second: float) -> str:
+    return f"{each_second:,.{1 if each_second < 100 else 0}f}/s"
 
 
 def _lines(what: str) -> Report:
